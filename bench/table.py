@@ -1,0 +1,42 @@
+"""Medians, ratios, and the table they are printed in."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+
+Samples = dict[str, list[float]]
+
+
+def machine(folder: str) -> str:
+    """One line that says on what this was measured."""
+    kind = "tmpfs" if folder.startswith("/dev/shm") else folder
+    return f"{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}, stores on {kind}\n"
+
+
+def median(samples: list[float]) -> float:
+    return statistics.median(samples)
+
+
+def compare(rows: dict[str, Samples], unit: str = "ms") -> str:
+    """A Markdown table: a row per measurement, a column per engine, each with its ratio to ours."""
+    engines: list[str] = []
+    for samples in rows.values():
+        engines += [name for name in samples if name not in engines]
+    lines = ["| what | " + " | ".join(engines) + " |", "| --- |" + " --- |" * len(engines)]
+    for what, samples in rows.items():
+        ours = median(samples["tack"]) if samples.get("tack") else None
+        cells = [cell(name, samples.get(name), ours, unit) for name in engines]
+        lines.append(f"| {what} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def cell(name: str, samples: list[float] | None, ours: float | None, unit: str) -> str:
+    if not samples:
+        return "not measured"
+    value = median(samples)
+    text = f"{value:.1f} {unit}" if value < 100 else f"{value:.0f} {unit}"
+    spread = f" ({min(samples):.1f}–{max(samples):.1f})" if len(samples) > 1 else ""
+    ratio = f", {value / ours:.1f}×" if ours and name != "tack" else ""
+    return text + ratio + spread
