@@ -8,6 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _SPACE = " \t\n\r"
@@ -71,15 +72,15 @@ def _refuse(value: object) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
+_scan: Callable[[str, int], tuple[Any, int]]
 try:
     import _json
 
-    _scan = _json.make_scanner(_Context)
+    _context: Any = _Context
+    _scan = _json.make_scanner(_context)
 
     def _encoder(sort_keys: bool) -> Any:
-        return _json.make_encoder(
-            {}, _refuse, _json.encode_basestring, None, ":", ",", sort_keys, False, False
-        )
+        return _json.make_encoder({}, _refuse, _json.encode_basestring, None, ":", ",", sort_keys, False, False)
 
 except (ImportError, AttributeError):  # an interpreter without the C accelerator
     import json
