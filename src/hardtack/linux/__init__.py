@@ -1,0 +1,1 @@
+"""Thin wrappers over system calls: no policy, no state of our own."""

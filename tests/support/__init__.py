@@ -1,0 +1,1 @@
+"""What tests of several folders share: worlds that are taken down, images made here, layouts."""
