@@ -47,7 +47,7 @@ def files_tar(files: dict[str, bytes]) -> bytes:
 
 @functools.cache
 def busybox_tar() -> bytes:
-    """A root file system of 2 MB: the static busybox, a symbolic link per applet, passwd and group. Costs 30 ms once."""
+    """A root file system of 2 MB: the static busybox, a symbolic link per applet, passwd and group. Costs 30 ms."""
     if not _BUSYBOX.exists():
         pytest.skip("needs /bin/busybox (Debian: busybox-static)")
     busybox = _BUSYBOX.read_bytes()
