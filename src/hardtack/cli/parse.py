@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from hardtack.cli.streams import Streams as Streams
+    from hardtack.cli.streams import Streams as Streams  # noqa: PLC0414  mypy needs the word for a name passed on
 
 
 # The kinds, named as docker's help names the values. BYTES takes 512m, DURATION 1m30s or seconds, FLOAT 1.5.
@@ -47,7 +47,7 @@ FLOAT = "decimal"
 BYTES = "bytes"
 DURATION = "duration"
 
-_ZERO: dict[str, object] = {BOOL: False, STRING: "", INT: 0, FLOAT: 0.0, BYTES: 0, DURATION: 0.0}
+_ZERO: dict[str, Any] = {BOOL: False, STRING: "", LIST: (), INT: 0, FLOAT: 0.0, BYTES: 0, DURATION: 0.0}
 _UNSET = object()
 USAGE_EXIT = 125  # docker's code for flags that it cannot read, whichever the command
 
@@ -113,7 +113,7 @@ class Flag:
         self.kind = kind
         self.metavar = metavar or kind
         self.help = help
-        self.default = _ZERO.get(kind) if default is _UNSET else default
+        self.default = _ZERO[kind] if default is _UNSET else default
         self.choices = choices
         self.implied = "true" if kind == BOOL else implied
         self.also = also
@@ -216,7 +216,7 @@ class _Reader:
             if flag.short:
                 self.by_short[flag.short] = flag
             kind = flag.kind
-            self.values[flag.attribute] = list(flag.default or ()) if kind == LIST else flag.default
+            self.values[flag.attribute] = list(flag.default) if kind == LIST else flag.default
 
     def read(self, words: list[str]) -> None:
         operands = self.args.args
