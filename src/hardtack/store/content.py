@@ -10,16 +10,16 @@ import time
 
 from hardtack.oci import mediatypes
 from hardtack.oci.config import ImageConfig
-from hardtack.oci.descriptor import Descriptor
 from hardtack.oci.digest import Digest
 from hardtack.oci.limits import DOCUMENT_LIMIT
-from hardtack.oci.manifest import Index, Manifest, parse_manifest
 from hardtack.store.errors import ContentMissing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hardtack.oci.descriptor import Descriptor
+    from hardtack.oci.manifest import Index, Manifest
     from hardtack.store.lease import Lease
     from hardtack.store.root import Root
     from hardtack.store.sqlite import Connection
@@ -53,6 +53,8 @@ class Content:
             StoreFull: no space for it.
             InvalidManifest, InvalidConfig: bytes that are not what the media type says.
         """
+        from hardtack.oci.descriptor import Descriptor
+
         digest = Digest.of(data)
         edges = edges_of(data, media_type, digest)
         if lease is not None:
@@ -110,6 +112,8 @@ class Content:
             BlobUnknown: it is not held.
             InvalidManifest: the blob is none.
         """
+        from hardtack.oci.manifest import parse_manifest
+
         row = self.root.db.execute("SELECT media_type FROM blob WHERE digest = ?", (digest,)).fetchone()
         raw = self.root.blobs.read(digest, DOCUMENT_LIMIT)
         return parse_manifest(raw, row[0] if row else "", Digest(digest))
@@ -138,6 +142,8 @@ def edges_of(raw: bytes, media_type: str, digest: Digest) -> list[Edge]:
         return [(digest, diff_id, "diff") for diff_id in ImageConfig.parse(raw).diff_ids]
     if not _has_edges(media_type):
         return []
+    from hardtack.oci.manifest import Index, parse_manifest
+
     parsed = parse_manifest(raw, media_type, digest)
     if isinstance(parsed, Index):
         edges: list[Edge] = [(digest, child.digest, "manifest") for child in parsed.manifests]

@@ -71,6 +71,17 @@ class IngestBusy(StoreError):
         self.digest = digest
 
 
+class StoreBusy(StoreError):
+    """Another process held the database's write lock for longer than anything should."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"cannot change the store at {path}: another process has been writing for too long",
+            "Look for a stopped `tack` process, and try again",
+        )
+        self.path = path
+
+
 class StoreFull(StoreError):
     """The file system of the root has no space, no inodes or no quota left."""
 

@@ -12,7 +12,7 @@ import os
 
 from hardtack.store.database import open_database
 from hardtack.store.disk import is_full, sync_path
-from hardtack.store.errors import RootUnusable, StoreFull
+from hardtack.store.errors import RootUnusable, StoreBusy, StoreFull
 from hardtack.store.sqlite import Connection, OperationalError
 
 TYPE_CHECKING = False
@@ -79,6 +79,11 @@ class Root:
         if connection is None:
             connection = self._connections[key] = open_database(f"{self.path}/state.db")
         return connection
+
+    @property
+    def tmp(self) -> str:
+        """A durable directory, on the blobs' file system, for what is not finished; swept after a day."""
+        return os.path.join(self.path, "tmp")
 
     @property
     def blobs(self) -> BlobStore:
@@ -157,7 +162,12 @@ class Transaction:
         db = self._db = self._root.db
         if self._durable:
             db.execute("PRAGMA synchronous = FULL")
-        db.execute("BEGIN IMMEDIATE")
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if "locked" in str(error):
+                raise StoreBusy(self._root.path) from error
+            raise
         return db
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:

@@ -24,6 +24,7 @@ CREATE TABLE keep (
     digest TEXT NOT NULL,
     PRIMARY KEY (holder, digest)
 ) WITHOUT ROWID;
+CREATE INDEX keep_digest ON keep (digest);
 
 -- alive while the process is that has this pid, began at this tick, in this boot
 CREATE TABLE lease (
