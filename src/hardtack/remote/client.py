@@ -216,13 +216,14 @@ class Repository:
             media_type = self._sniffed(raw, media_type, name)
         return raw, media_type, digest
 
-    def blob(self, digest: str, offset: int = 0, what: str = "", expected: tuple[int, ...] = (200, 206, 416)) -> Answer:
+    def blob(self, digest: str, offset: int = 0, what: str = "", policy: RetryPolicy | None = None) -> Answer:
         """Open a blob for reading; the caller closes the answer and verifies what it reads.
 
         Args:
             offset: from which byte on; the server may ignore it (200) or refuse it (416), which the caller looks at.
+            policy: when to try again; as configured when not given.
         """
-        request = self._request("GET", f"blobs/{digest}", what or f"blob {digest}", expected)
+        request = self._request("GET", f"blobs/{digest}", what or f"blob {digest}", (200, 206, 416))
         request.headers["Accept-Encoding"] = "identity"
         if offset:
             # No If-Range: the name of a blob is its content, so whatever the server calls this version of it,
