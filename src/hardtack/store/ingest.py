@@ -114,8 +114,9 @@ class Ingest:
             raise SizeMismatch(self.digest, self.size, self.offset)
         actual = f"{self.digest.algorithm}:{self._hash.hexdigest()}"
         if actual != self.digest:
+            resumed = self._resumed
             self.discard()
-            raise DigestMismatch(self.digest, actual, self._resumed)
+            raise DigestMismatch(self.digest, actual, resumed)
         try:
             os.fsync(self._descriptor)
             self._store.publish(self._path, self.digest)
@@ -141,18 +142,18 @@ class Ingest:
         return self.present
 
     def _lock(self) -> bool:
-        """Open and lock the partial file. False when it is no longer the one at its path, so look again."""
+        """Open and lock the partial file. False when the world has changed meanwhile, so look again."""
         os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(self._path, flags, 0o600)
         try:
             self._flock(descriptor)
             ours = os.fstat(descriptor)
-            try:
-                theirs = os.stat(self._path)
-            except FileNotFoundError:
-                theirs = None
-            if theirs is None or (ours.st_ino, ours.st_dev) != (theirs.st_ino, theirs.st_dev):
+            if not _is_at(ours, self._path):  # it became the blob, or was swept
+                os.close(descriptor)
+                return False
+            if self._is_there():  # finished between our look and our making a new partial file
+                os.unlink(self._path)
                 os.close(descriptor)
                 return False
         except BaseException:
@@ -194,3 +195,11 @@ class Ingest:
         if is_full(error):
             return StoreFull(f"store {self.digest}")
         return StoreError(f"cannot store {self.digest}: {(error.strerror or str(error)).lower()}")
+
+
+def _is_at(ours: os.stat_result, path: str) -> bool:
+    try:
+        theirs = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return (ours.st_ino, ours.st_dev) == (theirs.st_ino, theirs.st_dev)

@@ -165,6 +165,8 @@ class Transaction:
         try:
             db.execute("BEGIN IMMEDIATE")
         except OperationalError as error:
+            if self._durable:
+                db.execute("PRAGMA synchronous = NORMAL")
             if "locked" in str(error):
                 raise StoreBusy(self._root.path) from error
             raise
