@@ -227,7 +227,7 @@ def quote_list(words: Iterable[str]) -> str:
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that a typing error away from this one, or "" when none is near.
 
-    Near means at most two letters changed, added or left out, and not more than a third of the word.
+    Near means at most two letters changed, added, left out or swapped, and not more than a third of the word.
     """
     best, least = "", min(2, max(1, len(word) // 3)) + 1
     if len(word) > 40:
@@ -240,10 +240,15 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _distance(a: str, b: str) -> int:
+    """How many letters are changed, added, left out, or swapped with their neighbour."""
+    before: list[int] = []
     previous = list(range(len(b) + 1))
     for i, left in enumerate(a, 1):
         row = [i]
         for j, right in enumerate(b, 1):
-            row.append(min(previous[j] + 1, row[j - 1] + 1, previous[j - 1] + (left != right)))
-        previous = row
+            least = min(previous[j] + 1, row[j - 1] + 1, previous[j - 1] + (left != right))
+            if before and j > 1 and left == b[j - 2] and a[i - 2] == right:
+                least = min(least, before[j - 2] + 1)
+            row.append(least)
+        before, previous = previous, row
     return previous[-1]
