@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _DURABLE = ("blobs", "ingest", "layers", "containers", "volumes", "build", "tmp")
 _TRANSIENT = ("containers", "layers", "locks")
 _BALLAST_BYTES = 2 << 20
+_LOW_BYTES = 1 << 20
 
 _opened: list[Root] = []
 
@@ -77,6 +78,7 @@ class Root:
         key = (os.getpid(), _thread.get_ident())
         connection = self._connections.get(key)
         if connection is None:
+            self.make_room()  # the log's index is a file too
             connection = self._connections[key] = open_database(f"{self.path}/state.db")
         return connection
 
@@ -122,17 +124,17 @@ class Root:
         if self in _opened:
             _opened.remove(self)
 
-    def free_ballast(self) -> bool:
-        """On a full file system, give back the space that is held for this moment, so that rows can change.
+    def make_room(self) -> None:
+        """When the file system is full, give back what was held for this: deleting needs room before it makes any.
 
-        Returns:
-            Whether there was some.
+        SQLite takes back a whole transaction that finds no room, so the look comes first.
         """
-        try:
-            os.unlink(f"{self.path}/ballast")
-        except OSError:
-            return False
-        return True
+        status = os.statvfs(self.path)
+        if status.f_bavail * status.f_frsize < _LOW_BYTES:
+            try:
+                os.unlink(f"{self.path}/ballast")
+            except OSError:
+                pass
 
     def hold_ballast(self) -> None:
         """Hold a little space so that a full store can still delete; no space for it now is no failure."""
@@ -160,13 +162,13 @@ class Transaction:
 
     def __enter__(self) -> Connection:
         db = self._db = self._root.db
+        self._root.make_room()
         if self._durable:
             db.execute("PRAGMA synchronous = FULL")
         try:
             db.execute("BEGIN IMMEDIATE")
         except OperationalError as error:
-            if self._durable:
-                db.execute("PRAGMA synchronous = NORMAL")
+            self._relax()
             if "locked" in str(error):
                 raise StoreBusy(self._root.path) from error
             raise
@@ -179,26 +181,23 @@ class Transaction:
             elif self._db.in_transaction:  # a full disk has rolled it back by itself
                 self._db.execute("ROLLBACK")
         finally:
-            if self._durable:
-                self._db.execute("PRAGMA synchronous = NORMAL")
+            self._relax()
         if isinstance(error, OperationalError) and is_full(error):
             raise StoreFull("write to the database") from error
 
     def _commit(self) -> None:
         try:
-            try:
-                self._db.execute("COMMIT")
-            except OperationalError as error:
-                # Deleting needs a few pages before it frees any: that is what the ballast is for.
-                if not (is_full(error) and self._db.in_transaction and self._root.free_ballast()):
-                    raise
-                self._db.execute("COMMIT")
+            self._db.execute("COMMIT")
         except BaseException as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             if isinstance(error, OperationalError) and is_full(error):
                 raise StoreFull("write to the database") from error
             raise
+
+    def _relax(self) -> None:
+        if self._durable:
+            self._db.execute("PRAGMA synchronous = NORMAL")
 
 
 def _default_path() -> str:
