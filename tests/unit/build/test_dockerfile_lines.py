@@ -234,8 +234,8 @@ def test_a_large_file_takes_time_that_grows_with_its_size(text: str) -> None:
 
 _PIECES = st.sampled_from(
     ["FROM a", "RUN ", "COPY ", "ENV ", "LABEL ", "HEALTHCHECK ", "ONBUILD ", "ARG ", "SHELL ", "EXPOSE ", "\n",
-     "\\\n", "<<EOF", "EOF\n", "[", "]", '"', "'", "$x", "${", "}", "--from=", "--mount=type=", "--", "=", " ", "\t", "#",
-     "CMD", "`", "\r\n", "AS b", "é", "\x0b", ",", "0", "s", "--interval="]
+     "\\\n", "<<EOF", "EOF\n", "[", "]", '"', "'", "$x", "${", "}", "--from=", "--mount=type=", "--", "=", " ", "\t",
+     "#", "CMD", "`", "\r\n", "AS b", "é", "\x0b", ",", "0", "s", "--interval="]
 )  # fmt: skip
 
 
