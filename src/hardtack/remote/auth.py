@@ -20,6 +20,7 @@ from hardtack.remote.headers import Challenge, parse_challenges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from hardtack.remote.connection import Answer, Connections
@@ -140,7 +141,7 @@ class Authorizer:
         if credential.registry_token:
             self._check_wire(self.origin)
             return f"Bearer {credential.registry_token}"
-        asked = scopes.union(challenge.parameters.get("scope", "").split())
+        asked = merge_scopes((*scopes, *challenge.parameters.get("scope", "").split()))
         answer = self._fetch(challenge, asked, credential)
         token = answer.get("token") or answer.get("access_token")
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
@@ -152,7 +153,7 @@ class Authorizer:
         self._tokens[scopes] = (token, time.monotonic() + seconds - min(_MARGIN, seconds / 2))
         return f"Bearer {token}"
 
-    def _fetch(self, challenge: Challenge, scopes: frozenset[str], credential: Credential) -> dict[str, Any]:
+    def _fetch(self, challenge: Challenge, scopes: list[str], credential: Credential) -> dict[str, Any]:
         realm = challenge.parameters["realm"]
         parts = urlsplit(realm)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -169,11 +170,11 @@ class Authorizer:
         if credential.identity:
             fields += [("client_id", CLIENT_ID), ("grant_type", "refresh_token")]
             fields += [("refresh_token", credential.identity)]
-            fields += [("scope", " ".join(sorted(scopes)))] if scopes else []
+            fields += [("scope", " ".join(scopes))] if scopes else []
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             body = Body(urlencode(fields).encode())
             return self._read(self._connections.ask(origin, "POST", target, headers, body), credential)
-        fields += [("scope", scope) for scope in sorted(scopes)]
+        fields += [("scope", scope) for scope in scopes]
         if credential.username:
             fields.append(("account", credential.username))
             headers["Authorization"] = credential.basic()
@@ -213,3 +214,12 @@ class Authorizer:
                 "them; nothing was sent",
                 f'If that is meant to be so, set plain_http = true under [registry."{origin.authority}"]',
             )
+
+
+def merge_scopes(scopes: Iterable[str]) -> list[str]:
+    """Scopes with each resource once: `repository:a:pull` and `repository:a:push` are `repository:a:pull,push`."""
+    merged: dict[str, set[str]] = {}
+    for scope in scopes:
+        resource, _, actions = scope.rpartition(":")
+        merged.setdefault(resource, set()).update(actions.split(","))
+    return [f"{resource}:{','.join(sorted(actions))}" for resource, actions in sorted(merged.items())]

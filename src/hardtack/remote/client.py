@@ -134,7 +134,8 @@ class RegistryClient:
                     return authorizer
                 doubtful = doubtful or authorizer
             except (Unreachable, Untrusted, BadAnswer) as error:
-                failed = failed or error
+                if failed is None or isinstance(error, Untrusted):
+                    failed = error  # that TLS did answer says more than that plain HTTP did not
         if doubtful is None:
             raise failed or BadAnswer(self.domain, "it speaks neither http nor https")
         return doubtful

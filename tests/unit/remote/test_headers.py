@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hardtack.remote.auth import merge_scopes
 from hardtack.remote.headers import (
     Challenge,
     next_link,
@@ -137,3 +138,16 @@ def test_retry_after_is_seconds_or_a_date(value: str | None, expected: float | N
 )
 def test_the_next_page_is_the_link_with_that_relation(values: list[str], expected: str | None) -> None:
     assert next_link(values) == expected
+
+
+@pytest.mark.parametrize(
+    ("scopes", "expected"),
+    [
+        ([], []),
+        (["repository:a/b:pull", "repository:a/b:pull,push"], ["repository:a/b:pull,push"]),
+        (["repository:b:pull", "repository:a:*"], ["repository:a:*", "repository:b:pull"]),
+        (["repository:host:5000/a:pull"], ["repository:host:5000/a:pull"]),
+    ],
+)
+def test_a_token_is_asked_for_each_resource_once(scopes: list[str], expected: list[str]) -> None:
+    assert merge_scopes(scopes) == expected
