@@ -1,6 +1,6 @@
 """What a request carries: bytes at hand, or a stretch of a file that is sent without passing through Python.
 
-A body knows its length before it is sent and can be sent again from its start, so that a request may be repeated.
+A body knows its length before it is sent, and can be sent again from its start when a request was turned down.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class Body:
     """Bytes at hand."""
 
     __slots__ = ("_data", "length")
+    repeatable = True  # whether sending it twice does no more than sending it once
 
     def __init__(self, data: bytes = b"") -> None:
         self._data = data
@@ -40,6 +41,7 @@ class FileBody(Body):
     """
 
     __slots__ = ("_file", "_offset", "_sent")
+    repeatable = False
 
     def __init__(self, file: BinaryIO, offset: int, length: int, sent: Callable[[int], None] = lambda _: None) -> None:
         super().__init__()

@@ -291,7 +291,9 @@ class Connections:
             except (http.client.HTTPException, OSError, ValueError) as error:
                 line.connection.close()
                 broken = isinstance(error, (ConnectionError, http.client.RemoteDisconnected))
-                if broken and again:  # it had been closed while it was idle: that says nothing about the server
+                # It had been closed while it was idle: that says nothing about the server. A blob on its way is not
+                # simply sent again, because some of it may have been taken.
+                if broken and again and (body is None or body.repeatable):
                     continue
                 raise _translated(error, origin) from None
             except BaseException:

@@ -125,6 +125,8 @@ class Uploader:
                 # The session is gone, or holds something else than we believe: a new one, but not for ever.
                 if failures or not (isinstance(error, NotFound) or error.status == 416):
                     raise
+                if self._repository.has_blob(digest):
+                    return  # the session is gone because it did its work
                 failures, session = 1, None
             except RemoteError as error:
                 failures += 1
