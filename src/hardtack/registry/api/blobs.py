@@ -1,0 +1,80 @@
+"""`/v2/<name>/blobs/<digest>`: blobs out, whole or in part, and their removal.
+
+Whether a caller gets one is decided by the links of the repository in the path, never by who knows a digest.
+
+Source: OCI distribution-spec 1.1, "Pulling blobs", "Deleting Blobs"; RFC 9110, sections 13 and 14.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hardtack.registry.api import ranges
+from hardtack.registry.api.answers import VERSION_HEADERS, reply
+from hardtack.registry.api.digests import digest_of
+from hardtack.registry.api.sending import BlobResponse
+from hardtack.registry.errors import BlobUnknown, RepositoryUnknown
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from hardtack.oci.digest import Digest
+    from hardtack.registry.service import Call
+
+
+def _headers(digest: Digest) -> dict[str, str]:
+    # A digest names the same bytes for ever; "private" since the next caller may not be allowed to see them.
+    return {
+        "Docker-Content-Digest": str(digest),
+        "ETag": f'"{digest}"',
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, max-age=31536000",
+    }
+
+
+async def get(call: Call) -> web.StreamResponse:
+    """Serve a blob, a range of it, or (HEAD) what it would be."""
+    digest = digest_of(call.reference)
+    size = await _linked(call, digest)
+    headers = _headers(digest)
+    asked = call.request.headers
+    if (wanted := asked.get("If-None-Match")) is not None and ranges.matches(wanted, headers["ETag"]):
+        return reply(304, headers)
+    if call.request.method == "HEAD":
+        return _head(headers, size)
+    part = None
+    if (wanted := asked.get("Range")) is not None and asked.get("If-Range", headers["ETag"]) == headers["ETag"]:
+        try:
+            part = ranges.requested(wanted, size)
+        except ranges.Unsatisfiable:
+            return reply(416, {**headers, "Content-Range": f"bytes */{size}"})
+    blob = await call.service.blobs.open(digest)
+    if location := blob.location():
+        blob.close()
+        return reply(307, {"Location": location, "Docker-Content-Digest": str(digest)})
+    return BlobResponse(blob, part, {**VERSION_HEADERS, **headers}, call.service.limits.body_idle)
+
+
+def _head(headers: dict[str, str], size: int) -> web.Response:
+    answer = reply(200, headers)
+    answer.headers["Content-Length"] = str(size)
+    answer.headers["Content-Type"] = "application/octet-stream"
+    return answer
+
+
+async def _linked(call: Call, digest: Digest) -> int:
+    metadata = call.service.metadata
+    size = await metadata.blob_size(call.repository, digest)
+    if size is None:
+        if not await metadata.has_repository(call.repository):
+            raise RepositoryUnknown(call.repository)
+        raise BlobUnknown(digest)
+    return size
+
+
+async def delete(call: Call) -> web.StreamResponse:
+    """Unlink a blob from the repository; the collector frees its space when no other one links to it."""
+    digest = digest_of(call.reference)
+    if not await call.service.metadata.delete_blob(call.repository, digest):
+        await _linked(call, digest)
+    return reply(202)

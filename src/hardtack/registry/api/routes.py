@@ -1,0 +1,102 @@
+"""The table of the API: which method on which noun does what, and the right it needs.
+
+`answer` is the only way in: it reads the path, checks the name, asks the gate who calls and the rule whether they may,
+and only then runs the route. So no route can forget to authorise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from hardtack.registry.access import Action, allowed, refusal
+from hardtack.registry.api import base, blobs, manifests, referrers, tags, uploads
+from hardtack.registry.api.answers import failed
+from hardtack.registry.api.path import Kind, split
+from hardtack.registry.errors import NoSuchAddress, RegistryError, Unsupported
+from hardtack.registry.names import check_repository
+from hardtack.registry.service import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiohttp import web
+
+    from hardtack.registry.service import Service
+
+    Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+
+
+class Route(NamedTuple):
+    """What a method does; `action` may depend on the reference."""
+
+    handler: Handler
+    action: Action | Callable[[str], Action]
+
+    def needs(self, reference: str) -> Action:
+        """The right that the route needs."""
+        return self.action if isinstance(self.action, Action) else self.action(reference)
+
+
+ROUTES: dict[Kind, dict[str, Route]] = {
+    Kind.BASE: {"GET": Route(base.version, Action.ENTER), "HEAD": Route(base.version, Action.ENTER)},
+    Kind.CATALOG: {"GET": Route(base.catalog, Action.ENTER), "HEAD": Route(base.catalog, Action.ENTER)},
+    Kind.TAGS: {"GET": Route(tags.listing, Action.PULL), "HEAD": Route(tags.listing, Action.PULL)},
+    Kind.MANIFEST: {
+        "GET": Route(manifests.get, Action.PULL),
+        "HEAD": Route(manifests.get, Action.PULL),
+        "PUT": Route(manifests.put, Action.PUSH),
+        "DELETE": Route(manifests.delete, manifests.deletion),
+    },
+    Kind.BLOB: {
+        "GET": Route(blobs.get, Action.PULL),
+        "HEAD": Route(blobs.get, Action.PULL),
+        "DELETE": Route(blobs.delete, Action.DELETE),
+    },
+    Kind.UPLOADS: {"POST": Route(uploads.post, Action.PUSH)},
+    Kind.UPLOAD: {
+        "GET": Route(uploads.get, Action.PUSH),
+        "HEAD": Route(uploads.get, Action.PUSH),
+        "PATCH": Route(uploads.patch, Action.PUSH),
+        "PUT": Route(uploads.put, Action.PUSH),
+        "DELETE": Route(uploads.delete, Action.PUSH),
+    },
+    Kind.REFERRERS: {"GET": Route(referrers.listing, Action.PULL), "HEAD": Route(referrers.listing, Action.PULL)},
+}
+
+_NAMELESS = (Kind.BASE, Kind.CATALOG)
+
+
+async def answer(service: Service, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+    """Answer a request to the API.
+
+    Args:
+        path: as sent, still percent-encoded.
+        query: as sent, without the question mark.
+    """
+    try:
+        return await _answer(service, request, path, query)
+    except RegistryError as error:
+        return failed(error)
+
+
+async def _answer(service: Service, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+    authorization = request.headers.get("Authorization")
+    gate = service.gate
+    caller = gate.anonymous() if authorization is None else await gate.identify(authorization)
+    target = split(path)
+    if target is None:
+        # Who may not even enter learns nothing about addresses.
+        if not allowed(caller, Action.ENTER):
+            raise refusal(caller, Action.ENTER, "")
+        raise NoSuchAddress
+    methods = ROUTES[target.kind]
+    route = methods.get(request.method)
+    if route is None:
+        raise Unsupported(methods)
+    repository = target.repository
+    if target.kind not in _NAMELESS:
+        check_repository(repository)
+    action = route.needs(target.reference)
+    if not allowed(caller, action, repository):
+        raise refusal(caller, action, repository)
+    return await route.handler(Call(service, request, caller, repository, target.reference, query))

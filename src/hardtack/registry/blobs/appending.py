@@ -1,0 +1,128 @@
+"""Writing one upload's file: batches of bytes are hashed and written in a thread while the next batch is received."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hardtack.registry.blobs.threads import settled
+from hardtack.registry.errors import DigestInvalid, RegistryError, StorageFull
+
+if TYPE_CHECKING:
+    from hardtack.oci.digest import Digest
+    from hardtack.registry.blobs.files import FileBlobs
+
+BATCH = 1 << 20
+_IOV_LIMIT = 512
+
+
+@dataclass(slots=True)
+class Running:
+    """The hash of the first `offset` bytes of an upload."""
+
+    algorithm: str
+    hash: Any
+    offset: int
+
+
+class FileAppender:
+    """See `blobs.interface.Appender`.
+
+    Attributes:
+        running: the hash of everything written, or None when this worker has not seen all of it.
+        gone: the file is no upload any more.
+    """
+
+    def __init__(self, blobs: FileBlobs, path: str, descriptor: int, offset: int, running: Running | None) -> None:
+        self._blobs = blobs
+        self._path = path
+        self._descriptor = descriptor
+        self._waiting: list[bytes] = []
+        self._waiting_size = 0
+        self._flush: asyncio.Task[None] | None = None
+        self.offset = offset
+        self.running = running
+        self.gone = False
+
+    async def write(self, chunk: bytes) -> None:
+        self._waiting.append(chunk)
+        self._waiting_size += len(chunk)
+        self.offset += len(chunk)
+        if self._waiting_size >= BATCH or len(self._waiting) >= _IOV_LIMIT:
+            await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        """Give the batch to a thread as soon as it is done with the last one."""
+        await self._landed()
+        batch, self._waiting, self._waiting_size = self._waiting, [], 0
+        if batch:
+            self._flush = asyncio.create_task(self._blobs.run(self._store, batch))
+
+    async def _landed(self) -> None:
+        flush, self._flush = self._flush, None
+        if flush is None:
+            return
+        try:
+            await settled(flush)
+        except StorageFull:
+            await self._drop()
+            raise
+
+    def _store(self, batch: list[bytes]) -> None:
+        size = sum(map(len, batch))
+        written = os.writev(self._descriptor, batch)
+        if written < size:
+            rest = memoryview(b"".join(batch))[written:]
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        if self.running is not None:
+            update = self.running.hash.update
+            for chunk in batch:
+                update(chunk)
+            self.running.offset += size
+
+    async def flush_quietly(self) -> None:
+        """Put everything received into the file, as far as possible; called when the request ends, however it ends."""
+        try:
+            if not self.gone:
+                await self._hand_over()
+            await self._landed()
+        except RegistryError:
+            self.running = None
+
+    async def seal(self, digest: Digest) -> int:
+        await self._hand_over()
+        await self._landed()
+        running = self.running
+        if running is not None and running.algorithm == digest.algorithm:
+            actual = f"{running.algorithm}:{running.hash.hexdigest()}"
+        else:
+            actual = await self._blobs.run(_hash_again, self._descriptor, digest.algorithm)
+        if actual != digest:
+            await self._drop()
+            raise DigestInvalid(
+                "the uploaded bytes do not have the digest that was given", {"given": digest, "actual": actual}
+            )
+        await self._blobs.run(os.fsync, self._descriptor)
+        return self.offset
+
+    async def publish(self, digest: Digest) -> None:
+        await self._blobs.run(self._blobs.publish, self._path, digest)
+        self.gone = True
+
+    async def _drop(self) -> None:
+        self.gone = True
+        self.running = None
+        try:
+            await self._blobs.run(os.unlink, self._path)
+        except RegistryError:
+            pass  # it is gone already, or swept later
+
+
+def _hash_again(descriptor: int, algorithm: str) -> str:
+    with open(descriptor, "rb", buffering=0, closefd=False) as file:
+        file.seek(0)
+        return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"

@@ -1,0 +1,252 @@
+"""Blobs as files: `blobs/…` as the store has them, unfinished uploads in `uploads/<id>`, removed ones in `trash/`.
+
+Bytes are hashed as they arrive, in threads, while the next ones come in. The running hash stays with the worker that
+has it; a worker that goes on with another one's upload hashes the file once more at the end. A lock on the file lets
+one request at a time write to an upload. What remains of an upload after a death is its file, whose length says how
+far it got.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import hashlib
+import os
+import time
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hardtack.oci.digest import Digest
+from hardtack.registry.blobs.appending import FileAppender, Running
+from hardtack.registry.blobs.threads import settled
+from hardtack.registry.errors import (
+    BlobUnknown,
+    RegistryError,
+    StorageBroken,
+    StorageFull,
+    UploadBusy,
+    UploadOutOfOrder,
+    UploadUnknown,
+)
+from hardtack.registry.names import is_upload
+from hardtack.store.blob import BlobStore
+from hardtack.store.disk import is_full
+from hardtack.store.errors import BlobTooLarge
+from hardtack.store.errors import BlobUnknown as NoSuchFile
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+T = TypeVar("T")
+
+_THREADS = 8
+_RUNNING_LIMIT = 1024
+_CHUNK = 256 << 10
+
+
+class FileBlobs:
+    """See `blobs.interface.Blobs`.
+
+    Args:
+        path: the registry's root.
+    """
+
+    chunk_min = 0
+
+    def __init__(self, path: str) -> None:
+        self._store = BlobStore(path)
+        self._uploads = f"{path}/uploads"
+        self._trash = f"{path}/trash"
+        for folder in (self._uploads, self._trash, f"{path}/blobs"):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        self._threads = ThreadPoolExecutor(_THREADS, "registry-blobs")
+        self._running: OrderedDict[str, Running] = OrderedDict()
+
+    async def close(self) -> None:
+        self._threads.shutdown()
+
+    async def run(self, work: Callable[..., T], *args: Any) -> T:
+        """Do file work in a thread. It is waited for even when the caller is cancelled, since it uses descriptors.
+
+        Raises:
+            StorageFull, StorageBroken: in place of OSError.
+        """
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+        try:
+            return await settled(future)
+        except OSError as error:
+            raise failure(error) from error
+
+    # Uploads
+
+    async def begin(self, upload: str) -> None:
+        await self.run(_create, self._path(upload))
+
+    async def received(self, upload: str) -> int | None:
+        try:
+            return os.stat(self._path(upload)).st_size
+        except FileNotFoundError:
+            return None
+
+    @asynccontextmanager
+    async def append(
+        self, upload: str, start: int | None = None, algorithm: str = "sha256"
+    ) -> AsyncIterator[FileAppender]:
+        path = self._path(upload)
+        descriptor = _open_locked(upload, path)
+        try:
+            offset = os.fstat(descriptor).st_size
+            if start is not None and start != offset:
+                raise UploadOutOfOrder(upload, offset)
+            running = self._running.pop(upload, None)
+            if offset == 0:
+                running = Running(algorithm, hashlib.new(algorithm), 0)
+            elif running is not None and running.offset != offset:
+                running = None
+            appender = FileAppender(self, path, descriptor, offset, running)
+            try:
+                yield appender
+            finally:
+                await appender.flush_quietly()
+                self._keep(upload, appender)
+        finally:
+            os.close(descriptor)
+
+    def _keep(self, upload: str, appender: FileAppender) -> None:
+        if appender.running is not None and not appender.gone:
+            self._running[upload] = appender.running
+            while len(self._running) > _RUNNING_LIMIT:
+                self._running.popitem(last=False)
+
+    async def discard(self, upload: str) -> bool:
+        self._running.pop(upload, None)
+        try:
+            await self.run(os.unlink, self._path(upload))
+        except StorageBroken:
+            return False
+        return True
+
+    async def abandoned(self, idle: float) -> list[str]:
+        return await self.run(_older, self._uploads, time.time() - idle)
+
+    def publish(self, path: str, digest: Digest) -> None:
+        """Turn a sealed file into the blob; a blob that is there already serves as well. Blocking."""
+        if self._store.size(digest) == os.stat(path).st_size:
+            os.unlink(path)
+        else:
+            self._store.publish(path, digest)
+
+    # Blobs
+
+    async def open(self, digest: Digest) -> FileBlob:
+        try:
+            descriptor = os.open(self._store.path_of(digest), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise BlobUnknown(digest) from None
+        except OSError as error:
+            raise failure(error) from error
+        return FileBlob(self, descriptor)
+
+    async def read(self, digest: Digest, limit: int) -> bytes:
+        try:
+            return await self.run(self._store.read, digest, limit)
+        except (NoSuchFile, BlobTooLarge):
+            raise BlobUnknown(digest) from None
+
+    async def remove(self, digests: Sequence[str]) -> None:
+        # A rename is quick whatever the size; the space is freed outside of the transaction that waits for this.
+        for digest in digests:
+            try:
+                os.rename(self._store.path_of(digest), f"{self._trash}/{digest}-{time.time_ns()}")
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise failure(error) from error
+
+    async def sweep(self) -> None:
+        await self.run(_empty, self._trash)
+
+    def _path(self, upload: str) -> str:
+        if not is_upload(upload):
+            raise UploadUnknown(upload)
+        return f"{self._uploads}/{upload}"
+
+
+class FileBlob:
+    """See `blobs.interface.OpenBlob`."""
+
+    def __init__(self, blobs: FileBlobs, descriptor: int) -> None:
+        self._blobs = blobs
+        self._descriptor = descriptor
+        self.size = os.fstat(descriptor).st_size
+
+    def descriptor(self) -> int | None:
+        return self._descriptor
+
+    def location(self) -> str:
+        return ""
+
+    async def chunks(self, start: int, count: int) -> AsyncIterator[bytes]:
+        end = start + count
+        while start < end:
+            chunk = await self._blobs.run(os.pread, self._descriptor, min(_CHUNK, end - start), start)
+            if not chunk:
+                raise StorageBroken("a blob's file is shorter than it was")
+            start += len(chunk)
+            yield chunk
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def failure(error: OSError) -> RegistryError:
+    """What an error of the file system means to a caller."""
+    return StorageFull() if is_full(error) else StorageBroken((error.strerror or str(error)).lower())
+
+
+def _create(path: str) -> None:
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _open_locked(upload: str, path: str) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        raise UploadUnknown(upload) from None
+    except OSError as error:
+        raise failure(error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_nlink == 0 or not os.path.exists(path):
+            raise UploadUnknown(upload)  # published or discarded between open and lock
+        os.lseek(descriptor, 0, os.SEEK_END)
+    except BaseException as error:
+        os.close(descriptor)
+        if isinstance(error, OSError) and error.errno in (errno.EAGAIN, errno.EACCES):
+            raise UploadBusy(upload) from None
+        raise
+    return descriptor
+
+
+def _older(folder: str, before: float) -> list[str]:
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                if is_upload(entry.name) and entry.stat(follow_symlinks=False).st_mtime < before:
+                    found.append(entry.name)
+            except FileNotFoundError:
+                continue
+    return found
+
+
+def _empty(folder: str) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                os.unlink(entry.path)
+            except FileNotFoundError:
+                continue

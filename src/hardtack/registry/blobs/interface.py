@@ -1,0 +1,141 @@
+"""What the registry asks of a storage of blobs, whether it is a folder or an object store.
+
+An upload is bytes in a growing row under an id; sealing verifies them against a digest and makes them durable;
+publishing makes them the blob of that digest. Nothing can be read before it was published. The storage knows nothing
+of repositories: who may see which blob is said by the metadata.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from hardtack.oci.digest import Digest
+
+
+class OpenBlob(Protocol):
+    """A blob about to be sent. Close it.
+
+    Attributes:
+        size: in bytes.
+    """
+
+    size: int
+
+    def descriptor(self) -> int | None:
+        """A file descriptor for sendfile, or None when the bytes are not in a local file."""
+        ...
+
+    def location(self) -> str:
+        """An address to which the client may be sent instead, or ""."""
+        ...
+
+    def chunks(self, start: int, count: int) -> AsyncIterator[bytes]:
+        """The bytes of a range."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class Appender(Protocol):
+    """The right to write to an upload, held by one request at a time.
+
+    Attributes:
+        offset: how many bytes the upload holds, those just written included.
+    """
+
+    offset: int
+
+    async def write(self, chunk: bytes) -> None:
+        """Append bytes; they may be on their way to the storage when this returns.
+
+        Raises:
+            StorageFull: no room; the upload is gone, and its space free again.
+        """
+        ...
+
+    async def seal(self, digest: Digest) -> int:
+        """Verify that the upload is what a digest names, and make it durable. Nothing is written afterwards.
+
+        Returns:
+            Its size in bytes.
+        Raises:
+            DigestInvalid: it is something else; the upload is gone.
+        """
+        ...
+
+    async def publish(self, digest: Digest) -> None:
+        """Make the sealed upload the blob. The blob is durable and readable on return; the upload is gone."""
+        ...
+
+
+class Blobs(Protocol):
+    """See the module.
+
+    Attributes:
+        chunk_min: fewest bytes that a chunk other than the last may have; 0 when any will do.
+    """
+
+    chunk_min: int
+
+    async def begin(self, upload: str) -> None:
+        """Open an empty upload under a fresh id."""
+        ...
+
+    async def received(self, upload: str) -> int | None:
+        """How many bytes an upload holds; None when there is none."""
+        ...
+
+    def append(
+        self, upload: str, start: int | None = None, algorithm: str = "sha256"
+    ) -> AbstractAsyncContextManager[Appender]:
+        """Go on with an upload.
+
+        Args:
+            start: where the caller believes its end to be; None for "wherever it is".
+            algorithm: what the digest is expected to be made with, so that bytes are hashed as they come.
+        Raises:
+            UploadUnknown, UploadBusy, UploadOutOfOrder.
+        """
+        ...
+
+    async def discard(self, upload: str) -> bool:
+        """Throw an upload away. Returns whether it was there."""
+        ...
+
+    async def abandoned(self, idle: float) -> list[str]:
+        """Uploads to which nothing was written for `idle` seconds."""
+        ...
+
+    async def open(self, digest: Digest) -> OpenBlob:
+        """A blob for sending.
+
+        Raises:
+            BlobUnknown: there is none.
+        """
+        ...
+
+    async def read(self, digest: Digest, limit: int) -> bytes:
+        """A small blob whole.
+
+        Raises:
+            BlobUnknown: there is none, or it is larger than `limit`.
+        """
+        ...
+
+    async def remove(self, digests: Sequence[str]) -> None:
+        """Make blobs unreadable now; their space becomes free soon. Those that are not there do not matter."""
+        ...
+
+    async def sweep(self) -> None:
+        """Free the space of what was removed."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of threads and connections."""
+        ...

@@ -1,0 +1,119 @@
+"""The collector: while the registry serves, in small steps, it forgets what nothing needs and frees its space.
+
+One process at a time does it, the one that holds a lock file. What is kept is decided by the metadata inside their
+transactions; between two steps everything else goes on. An upload in flight holds what it claims, and the repository
+that it goes to keeps its blobs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hardtack.registry.errors import RegistryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hardtack.registry.service import Service
+
+log = logging.getLogger("hardtack.registry")
+
+_PAUSE = 30.0
+_BREATH = 0.02
+_SELDOM = 20  # every so many rounds, what needs a look at whole tables or folders
+
+
+@dataclass(slots=True)
+class Freed:
+    """What a round has done.
+
+    Attributes:
+        size: bytes of blobs that are gone.
+    """
+
+    uploads: int = 0
+    links: int = 0
+    blobs: int = 0
+    size: int = 0
+    repositories: int = 0
+
+
+class Collector:
+    """The collection of one registry.
+
+    Args:
+        root: folder for the lock.
+    """
+
+    def __init__(self, service: Service, root: str) -> None:
+        self._service = service
+        self._lock = f"{root}/collector.lock"
+
+    async def run(self) -> None:
+        """Collect for ever, round after round."""
+        grace = self._service.limits.grace
+        rounds = 0
+        while True:
+            await asyncio.sleep(min(_PAUSE, max(grace / 4, 0.2)))
+            try:
+                with self._turn() as ours:
+                    if ours:
+                        await self.collect(thorough=rounds % _SELDOM == 0)
+                        rounds += 1
+            except RegistryError as error:
+                log.warning("collection stopped for now: %s", error)
+
+    async def collect(self, thorough: bool = True) -> Freed:
+        """Do one round.
+
+        Args:
+            thorough: look also for uploads without a session and for empty repositories.
+        """
+        freed = Freed()
+        await self._uploads(freed, thorough)
+        metadata, grace = self._service.metadata, self._service.limits.grace
+        while dropped := await metadata.drop_links(grace):
+            freed.links += dropped
+            await asyncio.sleep(_BREATH)
+        while gone := await metadata.drop_blobs(grace, self._service.blobs.remove):
+            freed.blobs += len(gone)
+            freed.size += sum(size for _, size in gone)
+            await asyncio.sleep(_BREATH)
+        await self._service.blobs.sweep()
+        if thorough:
+            while names := await metadata.drop_repositories(grace):
+                freed.repositories += len(names)
+                await asyncio.sleep(_BREATH)
+        if freed.blobs:
+            log.info("collected %d blobs, %d bytes", freed.blobs, freed.size)
+        return freed
+
+    async def _uploads(self, freed: Freed, thorough: bool) -> None:
+        metadata, blobs, life = self._service.metadata, self._service.blobs, self._service.limits.upload_life
+        while old := await metadata.drop_uploads(life):
+            for upload in old:
+                freed.uploads += await blobs.discard(upload)
+            await asyncio.sleep(_BREATH)
+        if thorough:
+            for upload in await blobs.abandoned(life):
+                if await metadata.upload(upload) is None:
+                    freed.uploads += await blobs.discard(upload)
+
+    @contextmanager
+    def _turn(self) -> Iterator[bool]:
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,88 @@
+"""The registry's database file: opened, migrated in order, refused when it is newer than we are.
+
+WAL, so that reading never waits for writing. A commit that must be durable says so (`synchronous = FULL`); the others
+survive the death of any process, and only a loss of power may take them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from importlib import resources
+
+from hardtack.registry.errors import CannotServe, RegistryError, StorageBroken, StorageFull
+
+MIGRATIONS = ("0001_registry",)
+"""In their order; `PRAGMA user_version` counts how many were applied. Append, never insert."""
+
+_BUSY_SECONDS = 20.0
+_CACHE_KIB = 8192
+
+
+def connect(path: str, writing: bool) -> sqlite3.Connection:
+    """A connection in autocommit mode to a database that `prepare` has seen.
+
+    Args:
+        writing: otherwise every attempt to change something fails.
+    """
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    if writing:
+        connection.execute("PRAGMA foreign_keys = ON")
+    else:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def prepare(path: str) -> None:
+    """Make the database, or bring it up to date. Several processes may do so at once.
+
+    Raises:
+        CannotServe: it is no database of ours, or a newer program made it.
+    """
+    try:
+        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            _migrate(connection, path)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise CannotServe(f"cannot open the registry's database {path}: {error}") from error
+
+
+def _migrate(connection: sqlite3.Connection, path: str) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > len(MIGRATIONS):
+            raise CannotServe(
+                f"cannot open the registry's database {path}: its version is {version}, this program knows up to "
+                f"{len(MIGRATIONS)}",
+                "Use the newer hardtack that wrote it, or another --root",
+            )
+        for name in MIGRATIONS[version:]:
+            for statement in _statements(migration(name)):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def migration(name: str) -> str:
+    """The text of a migration."""
+    folder = resources.files("hardtack.registry.metadata") / "migrations"
+    return (folder / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _statements(script: str) -> list[str]:
+    lines = [line for line in script.splitlines() if not line.lstrip().startswith("--")]
+    return [statement for statement in "\n".join(lines).split(";") if statement.strip()]
+
+
+def failure(error: sqlite3.Error) -> RegistryError:
+    """What a failure of SQLite means to a caller: no room, or a broken disk."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        return StorageFull()
+    return StorageBroken(str(error))

@@ -1,0 +1,1 @@
+"""The process side: a parent that keeps workers alive on one port, and what each worker runs."""

@@ -1,0 +1,96 @@
+"""One request in, one answer out: which part of the server it is for, and what becomes of what goes wrong.
+
+Errors of the family were turned into answers by the part itself. What arrives here otherwise is a fault of ours: it is
+logged with a number that the client is told, and nothing else leaks.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import TYPE_CHECKING
+
+import msgspec
+from aiohttp import web
+from aiohttp.client_exceptions import ClientError
+from aiohttp.http_exceptions import HttpProcessingError
+
+from hardtack.registry.api import routes
+from hardtack.registry.api.answers import reply
+from hardtack.registry.server.hosts import from_elsewhere, is_local
+
+if TYPE_CHECKING:
+    from hardtack.registry.service import Service
+    from hardtack.registry.web.pages import Pages
+
+log = logging.getLogger("hardtack.registry")
+
+_HARMLESS = ("GET", "HEAD", "OPTIONS")
+
+
+class App:
+    """The handler of one worker.
+
+    Args:
+        local_only: answer only to addresses and localhost, and to no change that another site's page asks for.
+    """
+
+    def __init__(self, service: Service, pages: Pages, local_only: bool, debug: bool = False) -> None:
+        self._service = service
+        self._pages = pages
+        self._local_only = local_only
+        self._debug = debug
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request."""
+        try:
+            return await self._handle(request)
+        except (ConnectionError, ClientError, HttpProcessingError, web.RequestPayloadError):
+            raise ConnectionResetError("the client went away") from None
+        except Exception as error:
+            number = secrets.token_hex(4)
+            log.error(
+                "fault %s: %s %s: %s: %s",
+                number,
+                request.method,
+                request.raw_path[:300],
+                type(error).__name__,
+                error,
+                exc_info=error if self._debug else None,
+            )
+            return _fault(number)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._local_only:
+            host = request.headers.get("Host", "")
+            if not is_local(host):
+                return _misdirected(host)
+            if request.method not in _HARMLESS and from_elsewhere(
+                request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site"), host
+            ):
+                return _forbidden()
+        path, _, query = request.raw_path.partition("?")
+        if path.startswith("/v2/") or path == "/v2":
+            return await routes.answer(self._service, request, path, query)
+        return await self._pages.answer(request, path, query)
+
+
+def _error(status: int, code: str, message: str) -> web.Response:
+    return reply(status, None, msgspec.json.encode({"errors": [{"code": code, "message": message}]}))
+
+
+def _misdirected(host: str) -> web.Response:
+    return _error(
+        421,
+        "DENIED",
+        f"this registry is open to this machine only and does not answer to the name {host[:100]!r}. "
+        "Call it localhost, or start it with --open.",
+    )
+
+
+def _forbidden() -> web.Response:
+    return _error(403, "DENIED", "a page of another site asked for this change")
+
+
+def _fault(number: str) -> web.Response:
+    return _error(500, "UNKNOWN", f"the registry failed. Its log says more under {number}.")

@@ -1,0 +1,137 @@
+"""Connections: aiohttp's protocol with a clock on every wait, so that slow or broken clients cannot hold a worker.
+
+A connection is cut when the head of a request takes too long, when a body or an answer stands still, and when there
+are too many of them. One timer per worker looks at all connections; a request costs it nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from hardtack.registry.service import Limits
+
+    Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+_LOOK = 1.0
+
+
+class Connection(RequestHandler):
+    """One client's connection.
+
+    Attributes:
+        heard: when the client last sent something, on the loop's clock.
+        began: when the request now coming in began, or None between requests.
+    """
+
+    __slots__ = ("_server", "began", "heard")
+
+    def __init__(self, server: Server, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._server = server
+        self.heard = 0.0
+        self.began: float | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note the time; refuse one connection too many."""
+        super().connection_made(transport)
+        self.heard = self._loop.time()
+        self.began = self.heard
+        if self._server.is_crowded():
+            self.force_close()
+
+    def data_received(self, data: bytes) -> None:
+        """Take in bytes."""
+        now = self._loop.time()
+        self.heard = now
+        if self.began is None:
+            self.began = now
+        super().data_received(data)
+        if self._messages or self._request_in_progress:
+            self.began = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether no request is being answered."""
+        return not self._request_in_progress and not self._messages
+
+    def is_overdue(self, now: float, limits: Limits) -> bool:
+        """Whether the client has used up its time."""
+        if not self.is_waiting:
+            return self._is_reading_body() and now - self.heard > limits.body_idle
+        if self.began is not None:
+            return now - self.began > limits.header_time
+        return now - self.heard > limits.keep_alive
+
+    def _is_reading_body(self) -> bool:
+        request, transport = self._current_request, self.transport
+        if request is None or transport is None or request.content.is_eof():
+            return False
+        return transport.is_reading()  # else it is we who are slow
+
+    def cut(self) -> None:
+        """End the connection without ceremony."""
+        if self.transport is not None:
+            transport: Any = self.transport
+            transport.abort()
+
+
+class Server(web.Server):
+    """aiohttp's low-level server, making our connections."""
+
+    def __init__(self, handler: Handler, limits: Limits) -> None:
+        super().__init__(
+            handler,
+            access_log=None,
+            # Content is stored as it was sent: an upload that says it is compressed must not be unpacked.
+            auto_decompress=False,
+            keepalive_timeout=limits.keep_alive,
+            read_bufsize=1 << 20,
+        )
+        self._limits = limits
+        self._timer: asyncio.TimerHandle | None = None
+        self._look()
+
+    def __call__(self) -> RequestHandler:
+        """Make the protocol of a new connection."""
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Count it, and let the kernel drop a peer that takes nothing."""
+        super().connection_made(handler, transport)
+        sock = transport.get_extra_info("socket")
+        with contextlib.suppress(OSError, AttributeError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._limits.body_idle * 1000))
+
+    def is_crowded(self) -> bool:
+        """Whether there are more connections than allowed."""
+        return len(self._connections) > self._limits.connections
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        for connection in list(self._connections):
+            if isinstance(connection, Connection) and connection.is_overdue(now, self._limits):
+                connection.cut()
+        self._timer = self._loop.call_later(_LOOK, self._look)
+
+    async def end(self) -> None:
+        """Let requests in progress finish, as long as the limits allow, then close everything."""
+        for connection in list(self._connections):
+            if isinstance(connection, Connection) and connection.is_waiting:
+                connection.force_close()
+            else:
+                connection.close()
+        end = self._loop.time() + self._limits.drain
+        while self._connections and self._loop.time() < end:
+            await asyncio.sleep(0.02)
+        if self._timer is not None:
+            self._timer.cancel()
+        await self.shutdown(0.5)

@@ -1,0 +1,69 @@
+"""What one worker process runs: its event loop, its stores, its connections, and its part of the collection.
+
+It ends by draining: no new connections, requests in progress finish, then the stores are closed. It ends as well when
+the parent dies, which it learns from a pipe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from typing import TYPE_CHECKING
+
+from hardtack.registry.access import OpenGate
+from hardtack.registry.blobs.files import FileBlobs
+from hardtack.registry.collector import Collector
+from hardtack.registry.metadata.sqlite import SqliteMetadata
+from hardtack.registry.server.app import App
+from hardtack.registry.server.connection import Server
+from hardtack.registry.service import Service
+from hardtack.registry.web.pages import Pages
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+    from hardtack.registry.server.settings import Settings
+
+log = logging.getLogger("hardtack.registry")
+
+_BACKLOG = 1024
+
+
+def database_path(root: str) -> str:
+    """Where the metadata are."""
+    return f"{root}/registry.db"
+
+
+async def work(settings: Settings, sockets: Sequence[socket.socket], parent: int | None) -> None:
+    """Serve until told to stop.
+
+    Args:
+        sockets: bound and listening.
+        parent: a descriptor that reads as ended when the parent does.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    if parent is not None:
+        loop.add_reader(parent, stop.set)
+    metadata = SqliteMetadata(database_path(settings.root))
+    blobs = FileBlobs(settings.root)
+    service = Service(metadata, blobs, OpenGate(), settings.limits)
+    app = App(service, Pages(service), local_only=not settings.open_to_all, debug=settings.debug)
+    server = Server(app.handle, settings.limits)
+    listeners = [await loop.create_server(server, sock=sock, backlog=_BACKLOG) for sock in sockets]
+    collector = asyncio.create_task(Collector(service, settings.root).run(), name="collector")
+    try:
+        await stop.wait()
+    finally:
+        for listener in listeners:
+            listener.close()
+        collector.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await collector
+        await server.end()
+        await metadata.close()
+        await blobs.close()

@@ -1,0 +1,97 @@
+"""What one worker serves with: the two stores, the gate, the limits; and the request as a route sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+from hardtack.registry.access import Action, Caller, allowed, refusal
+from hardtack.registry.errors import RegistryError, UploadInvalid
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from hardtack.registry.access import Gate
+    from hardtack.registry.blobs.interface import Blobs
+    from hardtack.registry.metadata.interface import Metadata
+
+_PARAMETER_LIMIT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds and times; seconds where they are times.
+
+    Attributes:
+        manifest: bytes of a manifest.
+        grace: how long content that nothing needs stays, and a push in progress may count on what it found.
+        upload_life: how long an upload may rest between two requests.
+        body_idle: how long a client may send nothing in the middle of a body, or take nothing of an answer.
+        header_time: how long a client may take for the head of a request.
+        keep_alive: how long a connection may be idle.
+        connections: at most, per worker.
+        drain: how long requests in progress have to end when the server stops.
+    """
+
+    manifest: int = 4 << 20
+    grace: float = 900.0
+    upload_life: float = 86_400.0
+    body_idle: float = 60.0
+    header_time: float = 20.0
+    keep_alive: float = 75.0
+    connections: int = 4096
+    drain: float = 15.0
+    sparse_images: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything a route may use."""
+
+    metadata: Metadata
+    blobs: Blobs
+    gate: Gate
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to the API, authorised for its route.
+
+    Attributes:
+        repository: a valid name, or "" where the route has none.
+        reference: tag, digest or upload id as the path has it, not yet validated.
+        query: the raw query.
+    """
+
+    service: Service
+    request: web.BaseRequest
+    caller: Caller
+    repository: str
+    reference: str
+    query: str
+
+    def parameters(self) -> dict[str, list[str]]:
+        """The query, decoded.
+
+        Raises:
+            UploadInvalid: more than 256 parameters.
+        """
+        try:
+            return parse_qs(self.query, keep_blank_values=True, max_num_fields=_PARAMETER_LIMIT)
+        except ValueError as error:
+            raise UploadInvalid(f"the query cannot be read: {error}") from None
+
+    def parameter(self, name: str) -> str | None:
+        """The first value of a parameter; None when it is absent."""
+        values = self.parameters().get(name) if name in self.query else None
+        return values[0] if values else None
+
+    def may(self, action: Action, repository: str | None = None) -> bool:
+        """Whether the caller is allowed something else besides what the route asked for."""
+        return allowed(self.caller, action, self.repository if repository is None else repository)
+
+    def refusal(self, action: Action) -> RegistryError:
+        """The error for a caller who is not."""
+        return refusal(self.caller, action, self.repository)
