@@ -72,6 +72,9 @@ def mark_used(db: Connection, digest: str, now: float | None = None) -> None:
 def set_reference(db: Connection, name: Reference, digest: str, now: float | None = None) -> str:
     """Let a name point at an image.
 
+    An image that loses its last name by this stays, untagged, until somebody removes it, unless the same image (the
+    same id) is known by another manifest.
+
     Args:
         name: with a tag or a digest.
     Returns:
@@ -83,7 +86,25 @@ def set_reference(db: Connection, name: Reference, digest: str, now: float | Non
         " ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, updated = excluded.updated",
         (str(name), digest, time.time() if now is None else now),
     )
+    if before and before != digest:
+        drop_nameless_twin(db, before)
     return before
+
+
+def drop_nameless_twin(db: Connection, digest: str) -> bool:
+    """Forget an image without a name when another manifest with the same config has one, or is left at all.
+
+    Returns:
+        Whether it was forgotten; the one named last of several nameless ones stays.
+    """
+    if db.execute("SELECT 1 FROM reference WHERE digest = ?", (digest,)).fetchone():
+        return False
+    twin = db.execute(
+        "SELECT 1 FROM image WHERE digest <> ?1 AND config = (SELECT config FROM image WHERE digest = ?1)", (digest,)
+    ).fetchone()
+    if twin:
+        remove_image(db, digest)
+    return twin is not None
 
 
 def remove_reference(db: Connection, name: Reference | str) -> bool:
