@@ -1,6 +1,7 @@
 """`--filter KEY=VALUE` of the list commands: read once, asked for each row.
 
-Values of one key are alternatives, different keys must all hold; of labels all must hold. Source: docker/cli, opts/filter.go.
+Values of one key are alternatives, different keys must all hold; of labels all must hold.
+Source: docker/cli, opts/filter.go.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hardtack.errors import TackError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,12 +19,10 @@ def show(names: Iterable[str], find: Callable[[str], Any], chosen: str, streams:
     Returns:
         The exit code: 1 when any was not found. The others are printed all the same, as docker does.
     """
-    found, failures = [], []
-    for name in names:
-        try:
-            found.append(find(name))
-        except TackError as error:
-            failures.append(str(error))
+    from hardtack.cli.several import each, finish
+
+    found: list[Any] = []
+    failures = each(names, lambda name: found.append(find(name)), streams)
     if chosen:
         from hardtack.cli.template import print_each
 
@@ -34,8 +30,6 @@ def show(names: Iterable[str], find: Callable[[str], Any], chosen: str, streams:
     else:
         from hardtack.jsontext import dumps
 
-        streams.out.write((dumps(found, indent=4) if found else "[]") + "\n")
+        streams.out.write(dumps(found, indent=4) + "\n")
     streams.out.flush()
-    for failure in failures:
-        streams.err.write(f"tack: {failure}\n")
-    return 1 if failures else 0
+    return finish(failures, streams)

@@ -6,6 +6,7 @@ from hardtack.network import pool
 from hardtack.network.bridge import DEFAULT, bridge_name
 from hardtack.network.errors import NetworkUnknown
 from hardtack.network.ports import Port
+from hardtack.oci.moment import format_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def inspect_network(root: Root, text: str) -> dict[str, Any]:
     return {
         "Name": item["Name"],
         "Id": ident,
-        "Created": _rfc3339(item["Created"]),
+        "Created": format_time(item["Created"]),
         "Scope": "local",
         "Driver": item["Driver"],
         "EnableIPv4": True,
@@ -199,10 +200,3 @@ def _attached(db: Connection, network_id: str) -> dict[str, Any]:
             "IPv6Address": "",
         }
     return found
-
-
-def _rfc3339(seconds: float) -> str:
-    import time
-
-    whole = int(seconds)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{int((seconds - whole) * 1e9):09d}Z"
