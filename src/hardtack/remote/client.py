@@ -232,6 +232,20 @@ class Repository:
             request.headers["Range"] = f"bytes={offset}-"
         return self.client.send(request, policy)
 
+    def small_blob(self, descriptor: Descriptor, what: str) -> bytes:
+        """Fetch a document such as a config into memory, verified.
+
+        Raises:
+            TooLarge: it has more bytes than its descriptor says, or than a document may have.
+            DigestLie: they are others.
+        """
+        with self.blob(descriptor.digest, what=what) as answer:
+            raw = answer.body(min(descriptor.size, DOCUMENT_LIMIT), what)
+        actual = Digest.of(raw, descriptor.digest.algorithm)
+        if actual != descriptor.digest:
+            raise DigestLie(self.client.domain, what, descriptor.digest, actual)
+        return raw
+
     def has_blob(self, digest: str) -> bool:
         """Whether the repository has a blob."""
         request = self._request("HEAD", f"blobs/{digest}", f"blob {digest}", (200, 404))

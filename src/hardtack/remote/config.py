@@ -131,6 +131,10 @@ class RegistryConfig:
         attempts = transfer.pop("attempts", None)
         return cls(hosts, retry=RetryPolicy(attempts) if attempts else None, **transfer)
 
+    def allow_insecure(self, name: str) -> None:
+        """Take any certificate of this registry, and plain HTTP, as `--insecure` asks for."""
+        self._hosts.setdefault(name, {})["insecure"] = True
+
     def host(self, name: str) -> HostConfig:
         """What is configured for a registry; the defaults when nothing is."""
         table = self._hosts.get(name, {})
