@@ -14,7 +14,7 @@ from hardtack.oci.digest import Digest
 from hardtack.oci.errors import InvalidManifest
 from hardtack.oci.manifest import Index, Manifest, parse_manifest
 from hardtack.registry.access import Action
-from hardtack.registry.api import ranges, referrers
+from hardtack.registry.api import bodies, ranges, referrers
 from hardtack.registry.api.answers import reply
 from hardtack.registry.api.digests import digest_of
 from hardtack.registry.errors import (
@@ -97,7 +97,7 @@ async def _body(call: Call) -> bytes:
         raise ManifestTooLarge(limit)
     parts: list[bytes] = []
     size = 0
-    while chunk := await call.request.content.readany():
+    async for chunk in bodies.chunks(call.request):
         size += len(chunk)
         if size > limit:
             raise ManifestTooLarge(limit)

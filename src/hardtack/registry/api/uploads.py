@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from hardtack.registry.access import Action
-from hardtack.registry.api import ranges
+from hardtack.registry.api import bodies, ranges
 from hardtack.registry.api.answers import failed, reply
 from hardtack.registry.api.digests import digest_of
 from hardtack.registry.errors import (
@@ -51,7 +51,7 @@ async def post(call: Call) -> web.StreamResponse:
         return _created(call, digest_of(mount))
     upload = str(uuid.uuid4())
     given = call.parameter("digest")
-    if given is not None and call.request.body_exists and call.request.content_length != 0:
+    if given is not None and bodies.exists(call.request):
         return await _whole(call, upload, digest_of(given))
     algorithm = _algorithm(call)
     await call.service.blobs.begin(upload)
@@ -147,7 +147,7 @@ async def _expect_repeat(call: Call, digest: Digest) -> None:
     done = session is not None and session.finished and session.digest == digest
     if not done or await metadata.blob_size(call.repository, digest) is None:
         raise UploadUnknown(call.reference)
-    while await call.request.content.readany():
+    async for _ in bodies.chunks(call.request):
         pass
 
 
@@ -226,9 +226,8 @@ async def _appending(call: Call, session: Upload, start: int | None, algorithm: 
 
 async def _receive(call: Call, appender: Appender, length: int | None = None) -> None:
     """Append the body. Raises SizeInvalid when it is not as long as it was said to be."""
-    content = call.request.content
     received = 0
-    while chunk := await content.readany():
+    async for chunk in bodies.chunks(call.request):
         received += len(chunk)
         if length is not None and received > length:
             break

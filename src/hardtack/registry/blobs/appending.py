@@ -42,7 +42,7 @@ class FileAppender:
         self._descriptor = descriptor
         self._waiting: list[bytes] = []
         self._waiting_size = 0
-        self._flush: asyncio.Task[None] | None = None
+        self._flush: asyncio.Future[Any] | None = None
         self.offset = offset
         self.running = running
         self.gone = False
@@ -59,7 +59,7 @@ class FileAppender:
         await self._landed()
         batch, self._waiting, self._waiting_size = self._waiting, [], 0
         if batch:
-            self._flush = asyncio.create_task(self._blobs.run(self._store, batch))
+            self._flush = asyncio.gather(self._blobs.run(self._store, batch), self._blobs.run(self._hash, batch))
 
     async def _landed(self) -> None:
         flush, self._flush = self._flush, None
@@ -78,11 +78,13 @@ class FileAppender:
             rest = memoryview(b"".join(batch))[written:]
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
+
+    def _hash(self, batch: list[bytes]) -> None:
         if self.running is not None:
             update = self.running.hash.update
             for chunk in batch:
                 update(chunk)
-            self.running.offset += size
+            self.running.offset += sum(map(len, batch))
 
     async def flush_quietly(self) -> None:
         """Put everything received into the file, as far as possible; called when the request ends, however it ends."""

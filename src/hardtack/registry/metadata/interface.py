@@ -39,6 +39,10 @@ class Reading(Protocol):
         """The manifest behind a tag or a digest."""
         ...
 
+    def manifest_at_once(self, repository: str, reference: str) -> StoredManifest | None:
+        """The same where it needs no waiting; an implementation that always has to wait says None."""
+        ...
+
     async def blob_size(self, repository: str, digest: str) -> int | None:
         """The size of a blob that the repository links to."""
         ...
@@ -53,6 +57,16 @@ class Reading(Protocol):
 
     async def tag_names(self, repository: str, after: str = "", limit: int = 1000) -> list[str]:
         """The same, names alone."""
+        ...
+
+    async def latest_tags(
+        self, repository: str, containing: str = "", before: tuple[float, str] | None = None, limit: int = 50
+    ) -> list[Tag]:
+        """Tags whose name contains a text, those changed last first.
+
+        Args:
+            before: moment and name of the tag after which the page begins.
+        """
         ...
 
     async def tags_of(self, repository: str, digest: str, limit: int = 100) -> list[str]:

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from hardtack.registry.server.quick import is_whole
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from hardtack.registry.server.quick import QuickLane
     from hardtack.registry.service import Limits
 
     Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -32,13 +35,14 @@ class Connection(RequestHandler):
         began: when the request now coming in began, or None between requests.
     """
 
-    __slots__ = ("_server", "began", "heard")
+    __slots__ = ("_is_fresh", "_server", "began", "heard")
 
     def __init__(self, server: Server, **options: Any) -> None:
         super().__init__(server, **options)
         self._server = server
         self.heard = 0.0
         self.began: float | None = None
+        self._is_fresh = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the time; refuse one connection too many."""
@@ -52,11 +56,30 @@ class Connection(RequestHandler):
         """Take in bytes."""
         now = self._loop.time()
         self.heard = now
+        if self._is_fresh and self._answered_at_once(data):
+            return
         if self.began is None:
             self.began = now
         super().data_received(data)
         if self._messages or self._request_in_progress:
             self.began = None
+
+    def _answered_at_once(self, data: bytes) -> bool:
+        """Try the quick lane, which is open while aiohttp waits for a request and has no part of one."""
+        quick = self._server.quick
+        if not is_whole(data):
+            self._is_fresh = False
+            return False
+        waiter, transport = self._waiter, self.transport
+        if waiter is not None and not waiter.done() and transport is not None and not self._messages:
+            answer = None if transport.get_write_buffer_size() else quick.answer(data)
+            if answer is not None:
+                transport.write(answer)
+                self.began = None
+                return True
+        # aiohttp takes it. It will have nothing left over if no body follows.
+        self._is_fresh = quick.is_plain(data.partition(b"\r\n")[2])
+        return False
 
     @property
     def is_waiting(self) -> bool:
@@ -87,7 +110,7 @@ class Connection(RequestHandler):
 class Server(web.Server):
     """aiohttp's low-level server, making our connections."""
 
-    def __init__(self, handler: Handler, limits: Limits) -> None:
+    def __init__(self, handler: Handler, quick: QuickLane, limits: Limits) -> None:
         super().__init__(
             handler,
             access_log=None,
@@ -96,6 +119,7 @@ class Server(web.Server):
             keepalive_timeout=limits.keep_alive,
             read_bufsize=1 << 20,
         )
+        self.quick = quick
         self._limits = limits
         self._timer: asyncio.TimerHandle | None = None
         self._look()

@@ -18,6 +18,7 @@ from hardtack.registry.collector import Collector
 from hardtack.registry.metadata.sqlite import SqliteMetadata
 from hardtack.registry.server.app import App
 from hardtack.registry.server.connection import Server
+from hardtack.registry.server.quick import QuickLane
 from hardtack.registry.service import Service
 from hardtack.registry.web.pages import Pages
 
@@ -52,8 +53,9 @@ async def work(settings: Settings, sockets: Sequence[socket.socket], parent: int
     metadata = SqliteMetadata(database_path(settings.root))
     blobs = FileBlobs(settings.root)
     service = Service(metadata, blobs, OpenGate(), settings.limits)
-    app = App(service, Pages(service), local_only=not settings.open_to_all, debug=settings.debug)
-    server = Server(app.handle, settings.limits)
+    local_only = not settings.open_to_all
+    app = App(service, Pages(service), local_only, settings.debug)
+    server = Server(app.handle, QuickLane(service, local_only), settings.limits)
     listeners = [await loop.create_server(server, sock=sock, backlog=_BACKLOG) for sock in sockets]
     collector = asyncio.create_task(Collector(service, settings.root).run(), name="collector")
     try:

@@ -72,6 +72,7 @@ CREATE TABLE tag (
     FOREIGN KEY (repository, digest) REFERENCES manifest (repository, digest)
 ) WITHOUT ROWID;
 CREATE INDEX tag_digest ON tag (repository, digest);
+CREATE INDEX tag_updated ON tag (repository, updated, name);
 
 -- Every change of a tag; an empty digest says that it was deleted.
 CREATE TABLE tag_event (

@@ -61,6 +61,9 @@ class SqliteMetadata:
 
     # Reading
 
+    def manifest_at_once(self, repository: str, reference: str) -> StoredManifest | None:
+        return reading.manifest(self._quick, repository, reference)
+
     async def manifest(self, repository: str, reference: str) -> StoredManifest | None:
         return reading.manifest(self._quick, repository, reference)
 
@@ -84,6 +87,11 @@ class SqliteMetadata:
 
     async def tags(self, repository: str, after: str = "", limit: int = 1000) -> list[Tag]:
         return await self._list(reading.tags, repository, after, limit)
+
+    async def latest_tags(
+        self, repository: str, containing: str = "", before: tuple[float, str] | None = None, limit: int = 50
+    ) -> list[Tag]:
+        return await self._list(reading.latest_tags, repository, containing, before, limit)
 
     async def tags_of(self, repository: str, digest: str, limit: int = 100) -> list[str]:
         return await self._list(reading.tags_of, repository, digest, limit)

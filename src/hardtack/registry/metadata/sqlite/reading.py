@@ -69,13 +69,27 @@ def tag_names(db: sqlite3.Connection, repository: str, after: str, limit: int) -
     return [name for (name,) in rows]
 
 
+_TAGS = (
+    "SELECT t.name, t.digest, m.media_type, m.size, t.created, t.updated, t.updated_by FROM repository r"
+    " JOIN tag t ON t.repository = r.id JOIN manifest m ON m.repository = r.id AND m.digest = t.digest"
+    " WHERE r.name = ?"
+)
+
+
 def tags(db: sqlite3.Connection, repository: str, after: str, limit: int) -> list[Tag]:
     """Tags after one, with what they point at."""
+    rows = db.execute(f"{_TAGS} AND t.name > ? ORDER BY t.name LIMIT ?", (repository, after, limit))
+    return [Tag._make(row) for row in rows]
+
+
+def latest_tags(
+    db: sqlite3.Connection, repository: str, containing: str, before: tuple[float, str] | None, limit: int
+) -> list[Tag]:
+    """Tags changed last."""
     rows = db.execute(
-        "SELECT t.name, t.digest, m.media_type, m.size, t.created, t.updated, t.updated_by FROM repository r"
-        " JOIN tag t ON t.repository = r.id JOIN manifest m ON m.repository = r.id AND m.digest = t.digest"
-        " WHERE r.name = ? AND t.name > ? ORDER BY t.name LIMIT ?",
-        (repository, after, limit),
+        f"{_TAGS} AND t.name LIKE ? ESCAPE '\\' AND (? OR (t.updated, t.name) < (?, ?))"
+        " ORDER BY t.updated DESC, t.name DESC LIMIT ?",
+        (repository, f"%{_literal(containing)}%", before is None, *(before or (0.0, "")), limit),
     )
     return [Tag._make(row) for row in rows]
 

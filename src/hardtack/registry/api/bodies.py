@@ -1,0 +1,33 @@
+"""The body of a request, piece by piece; the one place that asks for it.
+
+A client that says `Expect: 100-continue` sends nothing before it is told to, so a request that is refused at sight
+costs no transfer.
+
+Source: RFC 9110, section 10.1.1.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiohttp import web
+
+_GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def exists(request: web.BaseRequest) -> bool:
+    """Whether the request has a body of at least one byte, as far as its head tells."""
+    return request.body_exists and request.content_length != 0
+
+
+async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
+    """The body as it arrives."""
+    transport = request.transport
+    if request.headers.get("Expect", "").lower() == "100-continue" and transport is not None:
+        transport.write(_GO_ON)
+    content = request.content
+    while chunk := await content.readany():
+        yield chunk

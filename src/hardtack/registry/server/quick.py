@@ -1,0 +1,115 @@
+"""The quick lane: a request for a manifest, whole in one packet and with nothing unusual in it, is answered at once.
+
+Most of a registry's requests are that. What is left out here is machinery, never a rule: the caller must be allowed
+the same action, and the manifest comes out of the same query. Whatever is not plainly such a request, or is not found,
+goes the ordinary way, which knows all the rest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp.helpers import rfc822_formatted_time
+
+from hardtack.registry.access import Action, allowed
+from hardtack.registry.api.answers import VERSION_HEADERS
+from hardtack.registry.api.manifests import headers_of
+from hardtack.registry.server.hosts import is_local
+
+if TYPE_CHECKING:
+    from hardtack.registry.metadata.rows import StoredManifest
+    from hardtack.registry.service import Service
+
+_END = b"\r\n\r\n"
+_HEAD_LIMIT = 4096
+_REMEMBERED = 512
+_MANIFESTS = "/manifests/"
+# Headers that change what the answer must be, or say that more of the request follows.
+_UNUSUAL = frozenset(
+    (b"authorization", b"content-length", b"expect", b"if-match", b"if-none-match", b"transfer-encoding", b"upgrade")
+)
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether data are the heads of exactly one request, from its beginning to its end; a body may still follow."""
+    return data.endswith(_END) and data.find(_END) == len(data) - len(_END)
+
+
+class QuickLane:
+    """Answers what it can answer at once.
+
+    Args:
+        local_only: answer only to addresses and localhost.
+    """
+
+    def __init__(self, service: Service, local_only: bool) -> None:
+        self._service = service
+        self._local_only = local_only
+        # Clients send the same headers again and again: what was found about them is remembered, by their bytes.
+        self._plain: dict[bytes, bool] = {}
+
+    def answer(self, data: bytes) -> bytes | None:
+        """The whole response to a request, or None when the ordinary way has to take it.
+
+        Args:
+            data: for which `is_whole` holds.
+        """
+        line, _, headers = data.partition(b"\r\n")
+        words = line.split(b" ")
+        if len(words) != 3 or words[2] != b"HTTP/1.1" or not self.is_plain(headers):
+            return None
+        method, target = words[0], words[1]
+        if method not in (b"GET", b"HEAD") or not target.startswith(b"/v2/"):
+            return None
+        found = self._find(target)
+        if found is None:
+            return None
+        head = _head(found)
+        return head if method == b"HEAD" else head + found.raw
+
+    def is_plain(self, headers: bytes) -> bool:
+        """Whether a block of headers says nothing that matters here, and nothing of a body."""
+        plain = self._plain.get(headers)
+        if plain is None:
+            plain = self._look(headers)
+            if len(self._plain) >= _REMEMBERED:
+                self._plain.clear()
+            if len(headers) <= _HEAD_LIMIT:
+                self._plain[headers] = plain
+        return plain
+
+    def _look(self, headers: bytes) -> bool:
+        hosts = 0
+        for line in headers[: -len(_END)].split(b"\r\n"):
+            name, colon, value = line.partition(b":")
+            name = name.lower()
+            if not colon or name in _UNUSUAL or name.strip() != name:
+                return False
+            if name == b"connection" and value.strip().lower() != b"keep-alive":
+                return False
+            if name == b"host":
+                hosts += 1
+                if self._local_only and not is_local(value.decode("latin-1")):
+                    return False
+        return hosts == 1
+
+    def _find(self, target: bytes) -> StoredManifest | None:
+        path = target.decode("latin-1")
+        repository, noun, reference = path[4:].rpartition(_MANIFESTS)
+        # Only valid names are stored, so a name that is found was valid; escapes and queries go the ordinary way.
+        if not noun or "%" in path or "?" in path or "/" in reference:
+            return None
+        if not allowed(self._service.gate.anonymous(), Action.PULL, repository):
+            return None
+        return self._service.metadata.manifest_at_once(repository, reference)
+
+
+_FIXED = "".join(f"{name}: {value}\r\n" for name, value in VERSION_HEADERS.items())
+
+
+def _head(found: StoredManifest) -> bytes:
+    named = "".join(f"{name}: {value}\r\n" for name, value in headers_of(found).items())
+    return (
+        f"HTTP/1.1 200 OK\r\n{_FIXED}{named}Content-Type: {found.media_type}\r\n"
+        f"Content-Length: {len(found.raw)}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
+    ).encode("latin-1")
