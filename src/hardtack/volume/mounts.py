@@ -1,7 +1,7 @@
 """The mounts of one container: which are wanted, which volume each stands for, and the form that the runtime reads.
 
 `claim` writes rows, so that a volume in use is known from the container's creation on; `prepare` makes directories,
-fills empty volumes and answers with the mounts; `release` lets go. Each may be repeated.
+fills empty volumes and answers with the mounts; `drop` lets go. Each may be repeated.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def root_propagation(oci_mounts: Iterable[dict[str, Any]]) -> str:
     return "rslave" if slaves else ""
 
 
-def release(root: Root, container_id: str, anonymous: bool = False) -> list[str]:
+def drop(root: Root, container_id: str, anonymous: bool = False) -> list[str]:
     """Let go of a container's volumes.
 
     Args:
