@@ -1,0 +1,136 @@
+"""The scratch folder of one build, which no killed build leaves behind for longer than until the next one.
+
+A folder below `build/work` of the root, locked while its build lives. Whoever begins a build removes those that nobody
+locks, with what is mounted in them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hardtack.store.root import Root
+
+
+class Workspace:
+    """A with-block around a build; the folder is made when it is first needed."""
+
+    __slots__ = ("_count", "_lock", "_path", "base", "id")
+
+    def __init__(self, root: Root) -> None:
+        self.base = f"{root.path}/build/work"
+        self.id = os.urandom(6).hex()
+        self._lock = -1
+        self._path = ""
+        self._count = 0
+
+    @property
+    def path(self) -> str:
+        """The folder."""
+        if not self._path:
+            os.makedirs(self.base, mode=0o700, exist_ok=True)
+            while True:
+                path = f"{self.base}/{self.id}"
+                os.mkdir(path, 0o700)
+                lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                if _locked(lock) and _is(path, lock):
+                    break
+                os.close(lock)  # somebody took the new folder for a dead one
+                self.id = os.urandom(6).hex()
+            self._lock, self._path = lock, path
+        return self._path
+
+    def folder(self, name: str) -> str:
+        """A new empty folder in it."""
+        self._count += 1
+        path = f"{self.path}/{self._count}-{name}"
+        os.mkdir(path, 0o755)
+        return path
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._path:
+            remove(self._path)
+            os.close(self._lock)
+            self._path = ""
+
+
+def sweep(root: Root) -> list[str]:
+    """Remove the folders of builds that died. Returns their ids."""
+    base = f"{root.path}/build/work"
+    try:
+        names = os.listdir(base)
+    except FileNotFoundError:
+        return []
+    dead = []
+    for name in names:
+        path = f"{base}/{name}"
+        try:
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            if _locked(lock):
+                remove(path)
+                dead.append(name)
+        finally:
+            os.close(lock)
+    return dead
+
+
+def remove(path: str) -> None:
+    """Remove a folder with what is mounted below it."""
+    from hardtack.linux.mount import unmount_all
+
+    unmount_all(path)
+    parent, _, name = path.rpartition("/")
+    folder = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        remove_tree(name, folder)
+    except FileNotFoundError:
+        pass
+    finally:
+        os.close(folder)
+
+
+def remove_tree(name: str, folder: int) -> None:
+    """Remove a folder and all it holds, following no link.
+
+    Args:
+        name: one component.
+        folder: a descriptor of the folder that holds it.
+    """
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        with os.scandir(descriptor) as listing:
+            entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in listing]
+        for below, is_folder in entries:
+            if is_folder:
+                remove_tree(below, descriptor)
+            else:
+                os.unlink(below, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+    os.rmdir(name, dir_fd=folder)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _is(path: str, descriptor: int) -> bool:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return False
+    held = os.fstat(descriptor)
+    return stat.S_ISDIR(found.st_mode) and (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino)
