@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 _SPACE = " \t\n\r"
@@ -62,10 +62,32 @@ def dumps(value: Any, indent: int | None = None, sort_keys: bool = False) -> str
         ValueError: NaN or an infinity. Source: RFC 8259, section 6.
     """
     if indent is not None:
-        import json
-
-        return json.dumps(value, indent=indent, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False)
+        return "".join(_indented(value, "\n", " " * indent, sort_keys))
     return "".join(_encoder(sort_keys)(value, 0))
+
+
+def _indented(value: Any, line: str, step: str, sort_keys: bool) -> Iterator[str]:
+    """Pieces of the text; the C encoder does not indent, and the package that does is not on the start path."""
+    if not value or not isinstance(value, (dict, list, tuple)):
+        yield from _encoder(sort_keys)(value, 0)
+        return
+    inner = line + step
+    if isinstance(value, dict):
+        separator = "{" + inner
+        for key in sorted(value) if sort_keys else value:
+            # Written through the encoder, which turns a number into the text that json makes of it.
+            head = "".join(_encoder(False)({key: 0}, 0))  # {"key":0}
+            yield f"{separator}{head[1:-2]} "
+            yield from _indented(value[key], inner, step, sort_keys)
+            separator = "," + inner
+        yield line + "}"
+        return
+    separator = "[" + inner
+    for item in value:
+        yield separator
+        yield from _indented(item, inner, step, sort_keys)
+        separator = "," + inner
+    yield line + "]"
 
 
 def _refuse(value: object) -> Any:

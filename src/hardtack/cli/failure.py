@@ -30,6 +30,7 @@ def report(error: BaseException, streams: Streams, path: str, command: Command, 
         _silence_output()
         return BROKEN_PIPE_EXIT
     line, code = describe(error, command)
+    line = _visible(line)
     _flush(streams)
     if debug:
         import traceback
@@ -65,6 +66,13 @@ def describe(error: BaseException, command: Command) -> tuple[str, int]:
     kind = type(error).__name__
     line = f"internal error: {kind}{': ' if text else ''}{text}"
     return f"{line}. Run again with --debug in front of the command to see where.", command.failure
+
+
+def _visible(text: str) -> str:
+    # Messages quote strangers: names of files, fields of images. None of them may move the cursor or fake a line.
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _flush(streams: Streams) -> None:

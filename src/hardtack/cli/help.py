@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from hardtack.cli.parse import Command, Flag, Streams
 
 COMMON = ("run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "search", "version", "info")
-_SOURCE = "COMMAND --help' for more information on a command."
 
 
 def width(streams: Streams) -> int:
@@ -77,14 +76,22 @@ def program_help(columns: int) -> str:
     others = sorted(name for name in COMMANDS if name not in COMMON)
     parts = [
         f"Usage:  tack {GLOBAL.usage}\n",
-        f"{GLOBAL.summary}\n",
+        _paragraph(GLOBAL.summary, columns),
         _section("Common Commands", ((name, COMMANDS[name][1]) for name in listed), columns),
         _section("Management Commands", ((name, GROUPS[name][0]) for name in sorted(GROUPS)), columns),
         _section("Commands", ((name, COMMANDS[name][1]) for name in others), columns),
         "Global Options:\n" + flags_help(GLOBAL.flags, columns),
-        f"Run 'tack {_SOURCE}\n",
+        _more("tack", columns),
     ]
     return "\n".join(parts)
+
+
+def _more(path: str, columns: int) -> str:
+    return _paragraph(f"Run '{path} COMMAND --help' for more information on a command.", columns)
+
+
+def _paragraph(text: str, columns: int) -> str:
+    return "\n".join(wrap(text, columns)) + "\n"
 
 
 def group_help(name: str, columns: int) -> str:
@@ -93,18 +100,18 @@ def group_help(name: str, columns: int) -> str:
     return "\n".join(
         (
             f"Usage:  tack {name} COMMAND\n",
-            f"{summary}\n",
+            _paragraph(summary, columns),
             _section("Commands", ((word, table[word][1]) for word in sorted(table)), columns),
-            f"Run 'tack {name} {_SOURCE}\n",
+            _more(f"tack {name}", columns),
         )
     )
 
 
 def command_help(path: str, command: Command, columns: int) -> str:
     """What `tack COMMAND --help` prints."""
-    parts = [f"Usage:  {path} {command.usage}".rstrip() + "\n", f"{command.summary}\n"]
+    parts = [f"Usage:  {path} {command.usage}".rstrip() + "\n", _paragraph(command.summary, columns)]
     for paragraph in command.details.split("\n\n") if command.details else ():
-        parts.append("\n".join(wrap(paragraph, columns)) + "\n")
+        parts.append(_paragraph(paragraph, columns))
     names = aliases(path)
     if len(names) > 1:
         parts.append("Aliases:\n  " + ", ".join(names) + "\n")
@@ -134,7 +141,7 @@ def flags_help(flags: Iterable[Flag], columns: int) -> str:
     for flag in sorted(flags, key=lambda flag: flag.name):
         if not flag.hidden:
             short = f"-{flag.short}, " if flag.short else "    "
-            rows.append((f"  {short}--{flag.name} {flag.metavar}".rstrip(), flag.help + _default(flag)))
+            rows.append((f"  {short}--{flag.name} {flag.metavar}".rstrip(), flag.help + default_text(flag)))
     left = max((len(head) for head, _ in rows), default=0) + 3
     if left > columns - 24:
         left = 10
@@ -149,7 +156,8 @@ def flags_help(flags: Iterable[Flag], columns: int) -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def _default(flag: Flag) -> str:
+def default_text(flag: Flag) -> str:
+    """` (default …)`, or nothing where the default is nothing."""
     value = flag.default
     if not value or isinstance(value, (list, tuple)):
         return ""

@@ -60,11 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     streams = Streams()
     call = _Call()
     try:
-        code = _dispatch(words, streams, call)
+        try:
+            code = _dispatch(words, streams, call)
+        except parsing.HelpWanted:
+            code = _help(streams, call)
         streams.out.flush()
         return code
-    except parsing.HelpWanted:
-        return _help(streams, call)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except (Exception, RecursionError, MemoryError) as error:  # noqa: BLE001  the edge: everything ends as a line
@@ -85,6 +86,10 @@ def _dispatch(words: list[str], streams: Streams, call: _Call) -> int:
         from hardtack.cli.help import show_help
 
         return show_help(words[1:], streams)
+    if words[0] == "__complete":
+        from hardtack.cli.completion import write_answers
+
+        return write_answers(words[1:], streams)
     module_name, rest = _resolve(words, call)
     if not module_name:
         raise parsing.HelpWanted

@@ -133,7 +133,8 @@ class Command:
         flags: in the order of the table; help sorts them.
         least, most: how many operands; `most=None` for any number.
         interspersed: False where flags end at the first operand (run, exec, create).
-        operands: what the operands are, for completion: container, image, volume, network, file or "".
+        operands: what the operands are, for completion: container, running, image, volume, network, file, or
+            words with | between them.
         failure: what a failure of the engine exits with where it says nothing itself (run: 125).
         details: more paragraphs for help.
     """

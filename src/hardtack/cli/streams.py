@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 _ERRORS = "hardtack"
 
 
-def _unwritable(error: UnicodeError) -> tuple[str | bytes, int]:
+def _unwritable(error: UnicodeError) -> tuple[bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     character = ord(error.object[error.start])
     if 0xDC80 <= character <= 0xDCFF:  # surrogateescape: a byte of a name that is not UTF-8
         return bytes((character - 0xDC00,)), error.start + 1
-    return "\N{REPLACEMENT CHARACTER}", error.start + 1
+    return b"\xef\xbf\xbd", error.start + 1  # U+FFFD; as text the codec would refuse it
 
 
 class Streams:
