@@ -12,7 +12,7 @@ import os
 import time
 
 from hardtack.oci.digest import Digest
-from hardtack.store.disk import disk_size, remove_tree, tree_size
+from hardtack.store.disk import disk_size, tree_size
 from hardtack.store.lease import dead_leases, drop_lease
 from hardtack.store.reach import Report, garbage, would_free
 from hardtack.store.why import why
@@ -47,7 +47,7 @@ def collect(root: Root, dry_run: bool = False, partials_older: float = _PARTIAL_
         return report
     blobs, layers = _delete_rows(root)
     for digest in blobs:
-        size = _remove_blob(root, Digest(digest))
+        size = remove_blob(root, Digest(digest))
         if size is not None:
             report.blobs.append((Digest(digest), size))
     for digest, size in layers:
@@ -76,7 +76,7 @@ def _delete_rows(root: Root) -> tuple[list[str], list[tuple[str, int]]]:
     return blobs, layers
 
 
-def _remove_blob(root: Root, digest: Digest) -> int | None:
+def remove_blob(root: Root, digest: Digest) -> int | None:
     """The second half for one blob. Returns the bytes freed, None when it is in use again or was not there."""
     path = root.blobs.path_of(digest)
     try:
@@ -108,7 +108,7 @@ def _sweep(root: Root, partials_older: float) -> Iterator[tuple[str, int]]:
     known = {row[0] for row in root.db.execute("SELECT digest FROM blob")}
     for digest in root.blobs:
         if digest not in known:
-            size = _remove_blob(root, digest)
+            size = remove_blob(root, digest)
             if size is not None:
                 yield os.path.relpath(root.blobs.path_of(digest), root.path), size
     now = time.time()
@@ -119,8 +119,23 @@ def _sweep(root: Root, partials_older: float) -> Iterator[tuple[str, int]]:
         if age >= _LEFTOVER_SECONDS:
             path = f"{root.tmp}/{name}"
             size = tree_size(path)
-            remove_tree(path)
+            _remove_leftover(path)
             yield os.path.relpath(path, root.path), size
+    from hardtack.store.layer import LayerStore
+
+    yield from LayerStore(root).sweep()
+
+
+def _remove_leftover(path: str) -> None:
+    from hardtack.store.layer.remove import remove_tree
+
+    if os.path.isdir(path) and not os.path.islink(path):
+        remove_tree(path)
+        return
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
 
 
 def _aged(path: str, now: float) -> list[tuple[str, float]]:

@@ -1,11 +1,14 @@
-"""What the store asks of a disk: that bytes and names survive a loss of power, how much something takes, whether an
-error means "full", and to remove a tree.
+"""What the store asks of a disk: that bytes and names survive a loss of power, how much something takes, and whether
+an error means "full".
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def sync_path(path: str) -> None:
@@ -33,39 +36,60 @@ def disk_size(path: str) -> int:
 
 
 def tree_size(path: str) -> int:
-    """The bytes that a file or a directory takes on disk, counted as `du` does, once per inode."""
-    seen: set[tuple[int, int]] = set()
-    return _tree_size(path, seen)
+    """The bytes that a file or a directory takes on disk, as `du` counts them: once per inode, links not followed.
 
-
-def _tree_size(path: str, seen: set[tuple[int, int]]) -> int:
+    Whatever a stranger has nested stays cheap: one open directory at a time, no recursion, no long paths. What goes
+    away meanwhile is not counted.
+    """
     try:
         status = os.lstat(path)
+        if not stat.S_ISDIR(status.st_mode):
+            return status.st_blocks * 512
+        here = os.open(path, _DIRECTORY)
     except OSError:
         return 0
-    if status.st_nlink > 1 and not os.path.isdir(path):
-        if (status.st_dev, status.st_ino) in seen:
-            return 0
-        seen.add((status.st_dev, status.st_ino))
+    seen: set[tuple[int, int]] = set()
     total = status.st_blocks * 512
-    if status.st_mode & 0o170000 == 0o040000:
-        try:
-            with os.scandir(path) as entries:
-                names = [entry.path for entry in entries]
-        except OSError:
-            return total
-        total += sum(_tree_size(name, seen) for name in names)
+    try:
+        found, below = _measure(here, seen)
+        total += found
+        above: list[tuple[int, list[str]]] = []  # inode of each directory on the way, and what is left to do there
+        while below or above:
+            if below:
+                try:
+                    there = os.open(below.pop(), _DIRECTORY, dir_fd=here)
+                except OSError:
+                    continue
+                above.append((os.fstat(here).st_ino, below))
+                found, below = _measure(there, seen)
+                total += found
+            else:
+                inode, below = above.pop()
+                there = os.open("..", _DIRECTORY, dir_fd=here)
+                if os.fstat(there).st_ino != inode:  # somebody moved it from under us
+                    above.clear()
+                    below = []
+            os.close(here)
+            here = there
+    finally:
+        os.close(here)
     return total
 
 
-def remove_tree(path: str) -> None:
-    """Remove a file or a directory with all below it; what is gone already is no failure."""
-    import shutil
-
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path, ignore_errors=True)
-        return
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
+def _measure(directory: int, seen: set[tuple[int, int]]) -> tuple[int, list[str]]:
+    """Bytes of everything directly in a directory, and the names of the directories there."""
+    total, below = 0, []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                below.append(entry.name)
+            elif status.st_nlink > 1:
+                if (status.st_dev, status.st_ino) in seen:
+                    continue
+                seen.add((status.st_dev, status.st_ino))
+            total += status.st_blocks * 512
+    return total, below

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from hardtack.oci import mediatypes
-from hardtack.oci.descriptor import Descriptor
 from hardtack.oci.digest import Digest
 from hardtack.oci.manifest import build_index, build_manifest
 from hardtack.oci.reference import Reference
@@ -24,35 +23,14 @@ from hardtack.store.root import Root
 from hardtack.store.why import DigestUnknown
 from support.consistency import assert_consistent
 from support.disks import fill, small_disk
-
-CONFIG = b'{"architecture":"amd64","os":"linux","created":"%s","rootfs":{"type":"layers","diff_ids":[]}}'
-
-
-def make_image(root: Root, name: str, *layers: bytes) -> Descriptor:
-    """An image of these layers' bytes, whatever they are, under a name."""
-    content = Content(root)
-    with Lease(root, f"make {name}") as lease:
-        found = [content.put(layer, mediatypes.OCI_LAYER, lease) for layer in layers]
-        config = content.put(CONFIG % name.encode(), mediatypes.OCI_CONFIG, lease)
-        manifest = content.put(build_manifest(config, found), mediatypes.OCI_MANIFEST, lease)
-        with root.transaction() as db:
-            add_image(db, manifest.digest, config.digest)
-            set_reference(db, Reference.parse(name).tagged(), manifest.digest)
-    return manifest
-
-
-def remove(root: Root, name: str) -> None:
-    row = find_image(root.db, name)
-    assert row is not None
-    with root.transaction() as db:
-        remove_image(db, row.digest)
+from support.images import CONFIG, forget_image, make_image
 
 
 def test_what_images_reach_stays_and_what_only_a_removed_one_reached_goes(root: Root) -> None:
     make_image(root, "one", b"shared", b"only one")
     make_image(root, "two", b"shared", b"only two")
     assert collect(root).freed == 0
-    remove(root, "one")
+    forget_image(root, "one")
     expected = would_free(root, [])
     assert expected.freed == 0  # it is garbage already, nobody holds it
     report = collect(root)
@@ -67,7 +45,7 @@ def test_what_images_reach_stays_and_what_only_a_removed_one_reached_goes(root: 
 def test_a_dry_run_says_the_same_and_removes_nothing(root: Root) -> None:
     make_image(root, "one", b"x" * 50_000)
     before = tree_size(root.path + "/blobs")
-    remove(root, "one")
+    forget_image(root, "one")
     announced = collect(root, dry_run=True)
     assert tree_size(root.path + "/blobs") == before
     done = collect(root)
@@ -83,7 +61,7 @@ def test_what_a_removal_would_free_is_known_before(root: Root) -> None:
     assert Digest.of(b"shared" * 9000) not in {digest for digest, _ in alone.blobs}
     both = would_free(root, [f"image:{one.digest}", f"image:{two.digest}"])
     assert both.freed > alone.freed + 50_000
-    remove(root, "one")
+    forget_image(root, "one")
     assert collect(root).freed == alone.freed
 
 
@@ -113,7 +91,7 @@ def test_children_of_a_kept_index_and_referrers_of_a_kept_subject_stay(root: Roo
         with root.transaction() as db:
             add_image(db, index.digest, config.digest)
     assert collect(root).blobs == []
-    remove(root, index.digest)
+    forget_image(root, index.digest)
     assert {digest for digest, _ in collect(root).blobs} == {
         config.digest,
         manifest.digest,
@@ -238,7 +216,7 @@ def test_a_full_store_can_still_delete(tmp_path: Path, monkeypatch: pytest.Monke
             fill(disk)
             assert os.statvfs(disk).f_bavail == 0
             for name in names:
-                remove(root, name)
+                forget_image(root, name)
             report = collect(root)
             assert len(report.blobs) == 3 * len(names)
             assert os.statvfs(disk).f_bavail > 0

@@ -1,0 +1,104 @@
+"""How the disk is used, in docker's four kinds and the rest, so that the sum is what `du` says of the root.
+
+Sizes are blocks on disk, not lengths. What a kind could give back is computed by the rules of collection.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hardtack.store.disk import disk_size, tree_size
+from hardtack.store.holders import images_in_use
+from hardtack.store.lease import dead_leases
+from hardtack.store.reach import garbage, would_free
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hardtack.store.root import Root
+
+IMAGES = "Images"
+CONTAINERS = "Containers"
+VOLUMES = "Local Volumes"
+BUILD = "Build Cache"
+DOWNLOADS = "Unfinished Downloads"
+DATABASE = "Database"
+
+
+class Share:
+    """What one kind of thing takes.
+
+    Attributes:
+        kind: its name, docker's where docker has one.
+        total, active: how many there are, and how many are in use.
+        size: bytes on disk.
+        reclaimable: bytes that pruning all of it that is unused would free.
+    """
+
+    __slots__ = ("active", "kind", "reclaimable", "size", "total")
+
+    def __init__(self, kind: str, total: int, active: int, size: int, reclaimable: int) -> None:
+        self.kind = kind
+        self.total = total
+        self.active = active
+        self.size = size
+        self.reclaimable = min(reclaimable, size)
+
+
+def usage(root: Root) -> list[Share]:
+    """The shares of every kind; their sizes add up to `du` of the root."""
+    content = tree_size(f"{root.path}/blobs") + tree_size(f"{root.path}/layers")
+    cached = _only_for_builds(root)
+    shares = [
+        _images(root, content - cached),
+        _containers(root),
+        _volumes(root),
+        _builds(root, cached),
+        _downloads(root),
+    ]
+    rest = tree_size(root.path) - sum(share.size for share in shares)
+    shares.append(Share(DATABASE, 1, 1, rest, 0))
+    return shares
+
+
+def _images(root: Root, size: int) -> Share:
+    rows = root.db.execute("SELECT digest, config FROM image").fetchall()
+    used = images_in_use(root.db)
+    active = [row for row in rows if row[0] in used or row[1] in used]
+    idle = [f"image:{row[0]}" for row in rows if row not in active]
+    blobs, layers = garbage(root.db, [f"lease:{ident}" for ident in dead_leases(root.db)])
+    wasted = sum(disk_size(root.blobs.path_of(digest)) for digest in blobs) + sum(size for _, size in layers)
+    ids = {row[1] for row in rows}
+    return Share(IMAGES, len(ids), len({row[1] for row in active}), size, wasted + would_free(root, idle).freed)
+
+
+def _containers(root: Root) -> Share:
+    rows = root.db.execute("SELECT id, state FROM container").fetchall()
+    sizes = {row[0]: tree_size(f"{root.path}/containers/{row[0]}") for row in rows}
+    running = [row[0] for row in rows if row[1] in ("running", "paused", "restarting")]
+    idle = sum(size for ident, size in sizes.items() if ident not in running)
+    return Share(CONTAINERS, len(rows), len(running), tree_size(f"{root.path}/containers"), idle)
+
+
+def _volumes(root: Root) -> Share:
+    names = [row[0] for row in root.db.execute("SELECT name FROM volume")]
+    used = {row[0] for row in root.db.execute("SELECT DISTINCT volume FROM volume_use")}
+    idle = sum(tree_size(f"{root.path}/volumes/{name}") for name in names if name not in used)
+    return Share(VOLUMES, len(names), len(used), tree_size(f"{root.path}/volumes"), idle)
+
+
+def _builds(root: Root, cached: int) -> Share:
+    (total,) = root.db.execute("SELECT count(DISTINCT holder) FROM keep WHERE holder LIKE 'build:%'").fetchone()
+    size = tree_size(f"{root.path}/build") + cached
+    return Share(BUILD, total, 0, size, size)
+
+
+def _only_for_builds(root: Root) -> int:
+    """Bytes of content that nothing but the build cache keeps."""
+    holders = [row[0] for row in root.db.execute("SELECT DISTINCT holder FROM keep WHERE holder LIKE 'build:%'")]
+    return would_free(root, holders).freed if holders else 0
+
+
+def _downloads(root: Root) -> Share:
+    path = f"{root.path}/ingest"
+    size = tree_size(path)
+    return Share(DOWNLOADS, len(os.listdir(path)), 0, size, size)
