@@ -9,7 +9,7 @@ from hardtack.errors import TackError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SPACE = " \t\r\n"
 # kinds of tokens
@@ -154,9 +154,9 @@ class _Action:
             return Token(PUNCTUATION, character, begin, begin + 1)
         raise TemplateError(text, begin, f"unexpected {character!r} in action")
 
-    def _run(self, kind: int, begin: int, fits: object) -> Token:
+    def _run(self, kind: int, begin: int, fits: Callable[[str], bool]) -> Token:
         end = begin + 1
-        while end < len(self.text) and fits(self.text[end]):  # type: ignore[operator]
+        while end < len(self.text) and fits(self.text[end]):
             end += 1
         self.position = end
         return Token(kind, self.text[begin:end], begin, end)
