@@ -7,6 +7,7 @@ Dockerfile can multiply ends in a config or in its history.
 from __future__ import annotations
 
 from hardtack.build.errors import DockerfileError
+from hardtack.build.keys import sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,20 +66,22 @@ class State:
     """The state of a stage.
 
     Attributes:
-        layers: bottom first; `config`: Docker's keys; `history`; `author`; `platform`.
+        layers: bottom first; `chain`: one hash of their diff ids; `config`: Docker's keys; `history`, `author`,
+            `platform`: the image's own.
         variables: what `$name` gives now, ENV and ARG together; `declared`: the ARGs in order, which RUN records.
         given_cmd: CMD was said in this file, so ENTRYPOINT leaves it.
         inherited: how many entries of the history are the base image's own.
     """
 
     __slots__ = (
-        "author", "config", "declared", "given_cmd", "history", "inherited", "layers", "platform", "text_size",
-        "variables",
+        "author", "chain", "config", "declared", "given_cmd", "history", "inherited", "layers", "platform",
+        "text_size", "variables",
     )  # fmt: skip
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self.layers: list[Layer] = []
+        self.chain = ""
         self.config: dict[str, Any] = {"Env": [f"PATH={PATH}"], "WorkingDir": "/"}
         self.history: list[Note] = []
         self.author = ""
@@ -97,7 +100,8 @@ class State:
             blobs: its layers as its manifest names them, as many as it has diff ids.
         """
         state = cls(image.platform)
-        state.layers = [Layer(str(diff), blob) for diff, blob in zip(image.diff_ids, blobs, strict=True)]
+        for diff, blob in zip(image.diff_ids, blobs, strict=True):
+            state.add(Layer(str(diff), blob))
         state.config = {key: _copied(image.config[key]) for key in _CONFIG_KEYS if image.config.get(key)}
         state.history = [
             Note(entry.created_by, entry.empty_layer, entry.created, entry.comment, entry.author)
@@ -114,6 +118,7 @@ class State:
         """The state for a stage that begins where this one ended."""
         other = State(self.platform)
         other.layers = list(self.layers)
+        other.chain = self.chain
         other.config = {key: _copied(value) for key, value in self.config.items()}
         other.history = [_copied_note(note) for note in self.history]
         other.author = self.author
@@ -151,9 +156,14 @@ class State:
         self.spend(created_by)
         self.history.append(Note(created_by, layer is None, created))
         if layer is not None:
-            self.layers.append(layer)
-            if len(self.layers) > MAX_LAYERS:
-                raise DockerfileError(f"more than {MAX_LAYERS:,} layers")
+            self.add(layer)
+
+    def add(self, layer: Layer) -> None:
+        """Put a layer on top."""
+        self.layers.append(layer)
+        self.chain = str(sha256(f"{self.chain} {layer.diff_id}".encode()).hexdigest())
+        if len(self.layers) > MAX_LAYERS:
+            raise DockerfileError(f"more than {MAX_LAYERS:,} layers")
 
     def spend(self, text: str) -> None:
         """Count what the config will hold."""

@@ -12,6 +12,7 @@ import time
 
 from hardtack.build.context.select import Found, Item, Selection
 from hardtack.build.errors import ContextError
+from hardtack.build.keys import sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,18 +25,6 @@ _CHUNK = 1 << 20
 _CLOCK = 100_000_000  # nanoseconds within which two writes may get the same time
 _DAY = 86_400
 _KEPT = 60 * _DAY
-
-
-def sha256(data: bytes = b"") -> Any:
-    """A running SHA-256 for small inputs: the interpreter's own, which costs no import of OpenSSL's."""
-    try:
-        from _sha2 import sha256 as make  # type: ignore[import-not-found,unused-ignore]  # Python 3.12
-    except ImportError:
-        try:
-            from _sha256 import sha256 as make  # type: ignore[import-not-found,no-redef,unused-ignore]
-        except ImportError:
-            from hashlib import sha256 as make
-    return make(data)
 
 
 class FileHashes:
