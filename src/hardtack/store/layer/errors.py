@@ -49,6 +49,16 @@ class BadCompression(LayerError):
         self.why = why
 
 
+class UnsupportedLayer(LayerError):
+    """A blob in the place of a layer is something else."""
+
+    def __init__(self, media_type: str) -> None:
+        super().__init__(
+            f"cannot unpack a layer of the type {media_type}", "Only tar, tar+gzip and tar+zstd are layers"
+        )
+        self.media_type = media_type
+
+
 class DiffMismatch(LayerError):
     """The uncompressed tar is not the one that the image's config names."""
 

@@ -71,17 +71,26 @@ class Place:
     """Where a member went.
 
     Attributes:
-        node: None when the member changed nothing that is to be made (a whiteout of something this layer has).
+        node: None when nothing is to be made (a whiteout of something that this layer has, say).
         fresh: the node is new at that name; otherwise an existing directory got new metadata.
+        source: of a hard link, the directory and the name that it links to.
     """
 
-    __slots__ = ("fresh", "name", "node", "parent")
+    __slots__ = ("fresh", "name", "node", "parent", "source")
 
-    def __init__(self, parent: Directory, name: bytes, node: Node | None, fresh: bool) -> None:
+    def __init__(
+        self,
+        parent: Directory,
+        name: bytes,
+        node: Node | None,
+        fresh: bool,
+        source: tuple[Directory, bytes] | None = None,
+    ) -> None:
         self.parent = parent
         self.name = name
         self.node = node
         self.fresh = fresh
+        self.source = source
 
 
 class Tree:
@@ -138,14 +147,14 @@ class Tree:
         return Place(parent, name, node, True)
 
     def _add_link(self, parent: Directory, name: bytes, existing: Node | None, member: Member) -> Place:
-        target = self._find(member)
+        source, target = self._find(member)
         if target is existing:
             return Place(parent, name, None, False)
         if existing is not None:
             self._drop(parent, name, existing)
-            target = self._find(member)  # it may have lain below what was just dropped
+            source, target = self._find(member)  # it may have lain below what was just dropped
         parent.children[name] = target
-        return Place(parent, name, target, True)
+        return Place(parent, name, target, True, source)
 
     def _hide(self, member: Member) -> Place:
         node = self._known.get(member.path) or self._directory(member.path, member)
@@ -178,14 +187,14 @@ class Tree:
         self._known[path] = node
         return node
 
-    def _find(self, member: Member) -> Node:
-        """What a hard link points at."""
+    def _find(self, member: Member) -> tuple[tuple[Directory, bytes], Node]:
+        """What a hard link points at, and under which name."""
         parent_path, _, name = member.link.rpartition(b"/")
         parent = self._known.get(parent_path) or self._walk(parent_path, member, make=False)
         target = parent.children.get(name)
         if target is None or target.member.kind in (DIRECTORY, WHITEOUT):
             raise BadTar("a hard link points at nothing that this layer has as a file", member.path)
-        return target
+        return (parent, name), target
 
     def _walk(self, path: bytes, member: Member, make: bool) -> Directory:
         node, hops = self.root, 0

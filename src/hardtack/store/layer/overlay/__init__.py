@@ -1,0 +1,1 @@
+"""The layer driver that unpacks: a directory per layer in overlayfs' own form."""

@@ -1,0 +1,79 @@
+"""Reading a layer back: its tar byte for byte, and what is in it."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from io import BufferedReader
+
+from hardtack.store.layer.decompress import DecompressedFile
+from hardtack.store.layer.errors import LayerUnknown
+from hardtack.store.layer.member import Member
+from hardtack.store.layer.mounting import layer_path
+from hardtack.store.layer.tarscan import Scanner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+    from hardtack.store.root import Root
+
+_STEP = 8 << 20
+
+
+def open_tar(root: Root, diff_id: str) -> BinaryIO:
+    """The uncompressed tar: kept by the erofs driver, else made again from the compressed blob."""
+    try:
+        return open(f"{layer_path(root, diff_id)}/tar", "rb", buffering=0)
+    except FileNotFoundError:
+        pass
+    for (digest,) in root.db.execute("SELECT blob FROM diff WHERE diff_id = ?", (diff_id,)).fetchall():
+        if root.blobs.size(digest) is not None:
+            return BufferedReader(DecompressedFile(root.blobs.open(digest)), 1 << 20)
+    raise LayerUnknown(diff_id)
+
+
+def listing(root: Root, diff_id: str) -> Iterator[Member]:
+    """The members in the tar's order."""
+    with open_tar(root, diff_id) as file:
+        collected = _Collected()
+        scanner = Scanner(collected)
+        for chunk in _chunks(file):
+            scanner.feed(chunk)
+            yield from collected.take()
+        scanner.finish()
+        yield from collected.take()
+
+
+def _chunks(file: BinaryIO) -> Iterator[memoryview | bytes]:
+    """A kept tar is mapped, so that only its headers are ever read; anything else is read through."""
+    if isinstance(file, BufferedReader):
+        while chunk := file.read(1 << 20):
+            yield chunk
+        return
+    size = os.fstat(file.fileno()).st_size
+    if not size:
+        return
+    with mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as view:
+        for start in range(0, size, _STEP):
+            with view[start : start + _STEP] as piece:
+                yield piece
+
+
+class _Collected:
+    """Members as they come, until somebody takes them."""
+
+    def __init__(self) -> None:
+        self._members: list[Member] = []
+
+    def member(self, member: Member) -> bool:
+        self._members.append(member)
+        return False
+
+    def payload(self, chunk: memoryview) -> None:
+        """Never asked for."""
+
+    def take(self) -> list[Member]:
+        taken, self._members = self._members, []
+        return taken
