@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from hardtack.linux import rtnetlink
 from hardtack.linux.netlink import Netlink
 from hardtack.linux.netns import Inside, current
 
-UPLINK, OUTSIDE = "192.0.2.1", "192.0.2.9"
+UPLINK, UPLINK_MAC, OUTSIDE = "192.0.2.1", "02:00:00:00:02:01", "192.0.2.9"
 """Addresses of the host and of the other host on the network between them."""
 
 
@@ -58,7 +59,7 @@ def a_host() -> Iterator[Host]:
 
 def _connect(netlink: Netlink, far: int) -> None:
     # The bridge is only there because a pair is made as a port of one.
-    netlink.execute(rtnetlink.create_bridge("up0", "02:00:00:00:02:01"))
+    netlink.execute(rtnetlink.create_bridge("up0", UPLINK_MAC))
     index = rtnetlink.link_index("up0")
     netlink.execute(rtnetlink.create_veth("up1", index, "eth0", "02:00:00:00:02:09", far))
     netlink.execute(rtnetlink.set_up("up1"), rtnetlink.set_up(index), rtnetlink.add_address(index, UPLINK, 24))
@@ -120,3 +121,21 @@ def my_namespace() -> tuple[int, int]:
         return status.st_dev, status.st_ino
     finally:
         os.close(descriptor)
+
+
+def send_datagram(namespace: int, to_mac: str, source: str, target: str, port: int, payload: bytes) -> None:
+    """Put a UDP datagram on the wire of `eth0` as a packet socket can: no routing table has a say in it."""
+    with Inside(namespace):
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        wire.bind(("eth0", 0x0800))
+    with wire:
+        length = 8 + len(payload)
+        header = struct.pack(
+            "!BBHHHBBH4s4s", 0x45, 0, 20 + length, 0, 0, 64, 17, 0, socket.inet_aton(source), socket.inet_aton(target)
+        )
+        total = sum(struct.unpack("!10H", header))
+        checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
+        packet = header[:10] + struct.pack("!H", checksum) + header[12:]
+        packet += struct.pack("!HHHH", 40000, port, length, 0) + payload  # checksum 0: none, allowed in IPv4
+        own = wire.getsockname()[4]
+        wire.send(bytes.fromhex(to_mac.replace(":", "")) + own + b"\x08\x00" + packet)
