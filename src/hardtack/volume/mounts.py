@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
-from hardtack.store.disk import remove_tree
+from hardtack.store.layer.remove import remove_tree
 from hardtack.volume import volumes
 from hardtack.volume.errors import BindSourceMissing, InvalidMount, MountUnsupported
 from hardtack.volume.parse import parse_mount, parse_tmpfs, parse_volume

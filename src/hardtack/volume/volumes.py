@@ -10,7 +10,7 @@ import os
 import time
 
 from hardtack.jsontext import dumps, loads
-from hardtack.store.disk import remove_tree
+from hardtack.store.layer.remove import remove_tree
 from hardtack.volume.errors import NoSuchVolume, VolumeDiffers, VolumeInUse
 from hardtack.volume.spec import check_driver, check_name
 

@@ -1,4 +1,4 @@
-"""Addresses and ports through the lives of containers: given once, conflicts named, crashes undone, flushes repaired."""
+"""Addresses and ports through the lives of containers: given once, conflicts named, crashes undone, flushes mended."""
 
 from __future__ import annotations
 
