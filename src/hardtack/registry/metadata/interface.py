@@ -85,6 +85,10 @@ class Reading(Protocol):
         """Repositories whose name contains a text, with what a list of them shows."""
         ...
 
+    async def summary(self, repository: str) -> RepositorySummary | None:
+        """The same of one repository."""
+        ...
+
     async def totals(self) -> Totals:
         """What the registry holds altogether."""
         ...

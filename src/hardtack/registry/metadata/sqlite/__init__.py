@@ -102,6 +102,9 @@ class SqliteMetadata:
     async def summaries(self, containing: str = "", after: str = "", limit: int = 50) -> list[RepositorySummary]:
         return await self._list(reading.summaries, containing, after, limit)
 
+    async def summary(self, repository: str) -> RepositorySummary | None:
+        return await self._list(reading.summary, repository)
+
     async def totals(self) -> Totals:
         return await self._list(reading.totals)
 

@@ -120,18 +120,28 @@ def repositories(db: sqlite3.Connection, after: str, limit: int) -> list[str]:
     return [name for (name,) in rows]
 
 
+_SUMMARY = (
+    "SELECT r.name,"
+    " (SELECT count(*) FROM tag t WHERE t.repository = r.id),"
+    " (SELECT count(*) FROM manifest m WHERE m.repository = r.id),"
+    " (SELECT coalesce(sum(b.size), 0) FROM link l JOIN blob b ON b.digest = l.digest WHERE l.repository = r.id),"
+    " r.created, r.updated FROM repository r"
+)
+
+
 def summaries(db: sqlite3.Connection, containing: str, after: str, limit: int) -> list[RepositorySummary]:
     """Repositories for a list of them."""
     rows = db.execute(
-        "SELECT r.name,"
-        " (SELECT count(*) FROM tag t WHERE t.repository = r.id),"
-        " (SELECT count(*) FROM manifest m WHERE m.repository = r.id),"
-        " (SELECT coalesce(sum(b.size), 0) FROM link l JOIN blob b ON b.digest = l.digest WHERE l.repository = r.id),"
-        " r.created, r.updated FROM repository r"
-        " WHERE r.name LIKE ? ESCAPE '\\' AND r.name > ? ORDER BY r.name LIMIT ?",
+        f"{_SUMMARY} WHERE r.name LIKE ? ESCAPE '\\' AND r.name > ? ORDER BY r.name LIMIT ?",
         (f"%{_literal(containing)}%", after, limit),
     )
     return [RepositorySummary._make(row) for row in rows]
+
+
+def summary(db: sqlite3.Connection, repository: str) -> RepositorySummary | None:
+    """One repository."""
+    row = db.execute(f"{_SUMMARY} WHERE r.name = ?", (repository,)).fetchone()
+    return None if row is None else RepositorySummary._make(row)
 
 
 def _literal(text: str) -> str:
