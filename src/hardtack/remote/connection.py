@@ -39,6 +39,7 @@ _BUNDLES = (  # where systems keep the authorities they trust, for a Python whos
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNEXPECTED_EOF_WHILE_READING")
 
 
 class Origin:
@@ -392,6 +393,12 @@ def _translated(error: Exception, origin: Origin, connecting: bool = False) -> R
     if isinstance(error, ssl.SSLCertVerificationError):
         return Untrusted(host, error.verify_message)
     if isinstance(error, ssl.SSLError) and connecting:
+        if error.reason in _NO_TLS:
+            return Unreachable(
+                host,
+                "it does not speak TLS",
+                hint=f'If that is meant to be so, set plain_http = true under [registry."{host}"] in config.toml',
+            )
         return Untrusted(host, _reason(error))
     if isinstance(error, socket.gaierror):
         return Unreachable(host, "its name cannot be resolved")

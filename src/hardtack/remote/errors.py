@@ -33,8 +33,9 @@ class RemoteError(TackError):
 class Unreachable(RemoteError):
     """No connection: name, route, port, proxy, or the connection broke before an answer."""
 
-    def __init__(self, host: str, reason: str, transient: bool = False) -> None:
-        super().__init__(host, f"no connection to {host}: {reason}", "Check the name, the port and the network")
+    def __init__(self, host: str, reason: str, transient: bool = False, hint: str = "") -> None:
+        hint = hint or "Check the name, the port and the network"
+        super().__init__(host, f"no connection to {host}: {reason}", hint)
         self.reason = reason
         self.transient = transient
 
