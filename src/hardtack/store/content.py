@@ -105,6 +105,11 @@ class Content:
             if lease is not None:
                 lease.keep_within(db, [digest])
 
+    def pair(self, blob: str, diff_id: str) -> None:
+        """Note which layer a blob holds, once its bytes have proved it: what a manifest claims is not enough."""
+        with self.root.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO diff (blob, diff_id) VALUES (?, ?)", (blob, diff_id))
+
     def manifest(self, digest: str) -> Manifest | Index:
         """Read a manifest or an index.
 

@@ -1,0 +1,61 @@
+"""`tack import`: a root file system in a tarball becomes an image."""
+
+from __future__ import annotations
+
+from hardtack.cli.parse import LIST, STRING, Command, Flag
+from hardtack.errors import TackError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from hardtack.cli.parse import Args, Streams
+
+COMMAND = Command(
+    "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
+    "Import the contents from a tarball to create a filesystem image",
+    (
+        Flag("change", "c", LIST, "list", "Apply Dockerfile instruction to the created image"),
+        Flag("message", "m", STRING, help="Set commit message for imported image"),
+        Flag("platform", "", STRING, help="Set platform of the image (os/arch[/variant])"),
+    ),
+    least=1,
+    most=2,
+)
+
+
+def run(args: Args, streams: Streams) -> int:
+    """Import, and print the image's id."""
+    from hardtack.image.importing import import_image
+    from hardtack.oci.platform import Platform
+    from hardtack.oci.reference import Reference
+    from hardtack.store.root import Root
+
+    name = Reference.parse(args.args[1]) if len(args.args) > 1 else None
+    if name is not None and name.digest:
+        raise TackError(f"cannot import as {args.args[1]}: a name with a digest cannot be given")
+    platform = Platform.parse(args.platform) if args.platform else None
+    origin = args.args[0]
+    source = _open(origin, streams)
+    try:
+        message = args.message or f"Imported from {origin}"
+        ident = import_image(Root.open(args.root), source, name, args.change, message, platform)
+    finally:
+        if origin != "-":
+            source.close()
+    streams.out.write(f"{ident}\n")
+    return 0
+
+
+def _open(origin: str, streams: Streams) -> BinaryIO:
+    """Standard input, a web address, or a file."""
+    if origin == "-":
+        return streams.stdin.buffer
+    scheme, mark, _ = origin.partition("://")
+    if not mark:
+        return open(origin, "rb")
+    if scheme not in ("http", "https"):
+        raise TackError(f"cannot import from {origin}: only http and https addresses are fetched")
+    from hardtack.image.importing import open_address
+
+    return open_address(origin)
