@@ -11,6 +11,7 @@ from hardtack.store.layer.errors import LayerUnknown
 from hardtack.store.layer.member import Member
 from hardtack.store.layer.mounting import layer_path
 from hardtack.store.layer.tarscan import Scanner
+from hardtack.store.layer.tarstream import members
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ def open_tar(root: Root, diff_id: str) -> BinaryIO:
 
 
 def listing(root: Root, diff_id: str) -> Iterator[Member]:
-    """The members in the tar's order."""
+    """The members: in the tar's order where the tar is kept, in that of the names where it was unpacked."""
+    path = layer_path(root, diff_id)
+    if os.path.isdir(f"{path}/fs"):
+        yield from members(f"{path}/fs")
+        return
     with open_tar(root, diff_id) as file:
         collected = _Collected()
         scanner = Scanner(collected)

@@ -200,11 +200,11 @@ class Scanner:
                 size = extra.number(b"size", size)
             if size < 0:
                 raise ValueError("a member has a negative size")
-            if name[-1:] == b"/" and fields[_FLAG] in (b"0", b"\0"):  # how the oldest tars wrote directories
-                kind, size = DIRECTORY, 0
         # Only files carry data, whatever the others' size fields say: as in Go's archive/tar, which made most layers.
         stored, segments = size, None
-        if kind == FILE and (extra is not None or fields[_FLAG] == b"S"):
+        if kind == FILE and name[-1:] == b"/":  # how the oldest tars wrote directories
+            kind, size = DIRECTORY, 0
+        elif kind == FILE and (extra is not None or fields[_FLAG] == b"S"):
             segments, in_front = yield from self._read_sparse_map(block, fields, size)
             if segments is not None:
                 stored = size - in_front
@@ -268,7 +268,7 @@ class Scanner:
             marked = whiteout.read_name(path)
             if marked is not None:
                 self.count += bool(marked[0])
-                return Member(marked[0], marked[1]) if marked[0] else None
+                return Member(marked[0], marked[1], 0) if marked[0] else None
         if not path and kind != DIRECTORY:
             raise ValueError("the root of the layer is no directory")
         uid, gid, mtime, nsec = numbers[fields[_UID]], numbers[fields[_GID]], tarfields.number(fields[_MTIME]), 0

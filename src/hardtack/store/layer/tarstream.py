@@ -77,36 +77,51 @@ def tar_chunks(upper: str, clamp: int | None = None, below: Callable[[bytes], bo
     yield b"".join(held)
 
 
+def members(upper: str, clamp: int | None = None, below: Callable[[bytes], bool] | None = None) -> Iterator[Member]:
+    """The members of that tar without their bytes."""
+    for member, _, _ in _walk(upper, clamp, below):
+        yield member
+
+
 def _pieces(upper: str, clamp: int | None, below: Callable[[bytes], bool] | None) -> Iterator[bytes]:
+    for member, directory, name in _walk(upper, clamp, below):
+        if member.path or member.kind != DIRECTORY or not _is_ordinary(member):
+            yield header(member)
+        if member.kind == FILE and member.size:
+            yield from _content(directory, name, member.size)
+
+
+def _walk(upper: str, clamp: int | None, below: Callable[[bytes], bool] | None) -> Iterator[tuple[Member, int, bytes]]:
+    """Each member with the descriptor of its directory and its name there, valid until the next one is asked for."""
     root = os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         links: dict[tuple[int, int], bytes] = {}
-        top = _describe(root, b"", os.fstat(root), clamp)
-        if (top.mode, top.uid, top.gid, top.xattrs) != (0o755, 0, 0, None):
-            yield header(top)
+        yield _describe(root, b"", os.fstat(root), clamp), root, b"."
         pending = [b""]
         while pending:
             path = pending.pop()
             directory = _open(root, path)
             try:
                 if _is_opaque(directory) and (below is None or below(path)):
-                    yield header(Member(OPAQUE, path))
+                    yield Member(OPAQUE, path, 0), directory, b""
                 children = []
                 for name in sorted(map(os.fsencode, os.listdir(directory))):
                     status = os.stat(name, dir_fd=directory, follow_symlinks=False)
                     member = _member(directory, path, name, status, links, clamp)
-                    if member is None:
-                        continue
-                    yield header(member)
-                    if member.kind == FILE and member.size:
-                        yield from _content(directory, name, member.size)
-                    if member.kind == DIRECTORY:
-                        children.append(member.path)
+                    if member is not None:
+                        yield member, directory, name
+                        if member.kind == DIRECTORY:
+                            children.append(member.path)
                 pending += reversed(children)
             finally:
                 os.close(directory)
     finally:
         os.close(root)
+
+
+def _is_ordinary(member: Member) -> bool:
+    """A root as every layer has it by default; naming it would only make layers differ by its time."""
+    return (member.mode, member.uid, member.gid, member.xattrs) == (0o755, 0, 0, None)
 
 
 def _member(
@@ -120,7 +135,7 @@ def _member(
     """A directory entry as a member; None for a socket, which a tar cannot hold."""
     full = path + b"/" + name if path else name
     if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
-        return Member(WHITEOUT, full)
+        return Member(WHITEOUT, full, 0)
     kind = _KINDS.get(stat.S_IFMT(status.st_mode))
     if kind is None:
         return None

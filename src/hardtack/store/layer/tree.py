@@ -27,6 +27,7 @@ if TYPE_CHECKING:
             """A directory became opaque."""
 
 
+_NO_TARGET = "a hard link points at nothing that this layer has as a file"
 _HOPS = 40  # as many links as the kernel follows in one path
 
 
@@ -193,7 +194,7 @@ class Tree:
         parent = self._known.get(parent_path) or self._walk(parent_path, member, make=False)
         target = parent.children.get(name)
         if target is None or target.member.kind in (DIRECTORY, WHITEOUT):
-            raise BadTar("a hard link points at nothing that this layer has as a file", member.path)
+            raise BadTar(_NO_TARGET, member.path)
         return (parent, name), target
 
     def _walk(self, path: bytes, member: Member, make: bool) -> Directory:
@@ -219,7 +220,7 @@ class Tree:
             elif make and (child is None or child.member.kind == WHITEOUT):
                 node = self._imply(node, part, child)
             else:
-                raise BadTar("a parent is no directory", member.path)
+                raise BadTar("a parent is no directory" if make else _NO_TARGET, member.path)
         return node
 
     def _imply(self, parent: Directory, name: bytes, existing: Node | None) -> Directory:

@@ -160,7 +160,7 @@ class OverlayBuilder:
             os.symlink(member.link, name, dir_fd=parent)
         else:
             device = os.makedev(member.major, member.minor)
-            os.mknod(name, FORMATS[member.kind] | 0o600, device, dir_fd=parent)
+            os.mknod(name, FORMATS[member.kind] | member.mode & 0o700, device, dir_fd=parent)
         if member.kind == WHITEOUT:
             return
         self._chown(member, name, parent)
