@@ -6,6 +6,7 @@ when the last bytes are verified. Mirrors are asked before the registry. What an
 
 from __future__ import annotations
 
+import sys
 import threading
 
 from hardtack.oci.digest import Digest
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 _CHUNK = 256 << 10
 _PROGRESS = 64 << 10  # so many bytes since the last failure, and patience begins anew
 _ONCE = RetryPolicy(attempts=1)
+# Seconds. Threads come back from hashing, reading and gunzip, which run beside the interpreter, many thousand times in
+# a pull; with Python's usual 5 ms each may wait that long for a thread that reads tar headers.
+_SWITCH = 0.0005
 _MIRROR_ATTEMPTS = 2
 
 
@@ -112,7 +116,12 @@ class Fetcher:
             The first failure of any; the others stop, and what arrived is kept.
         """
         jobs = [lambda task=task: self._layer(task, store) for task in tasks]
-        run_together(jobs, threads, self._cancelled)
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH)
+        try:
+            run_together(jobs, threads, self._cancelled)
+        finally:
+            sys.setswitchinterval(before)
 
     def _layer(self, task: LayerTask, store: LayerStore) -> None:
         descriptor = task.descriptor
