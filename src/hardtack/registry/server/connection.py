@@ -52,6 +52,13 @@ class Connection(RequestHandler):
         if self._server.is_crowded():
             self.force_close()
 
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Stop waiting for the rest of a body that was not wanted and will not come."""
+        task, lingers = self._task_handler, not self._request_in_progress
+        super().connection_lost(exc)
+        if lingers and task is not None:
+            task.cancel()
+
     def data_received(self, data: bytes) -> None:
         """Take in bytes."""
         now = self._loop.time()

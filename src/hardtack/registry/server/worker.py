@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import signal
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from hardtack.registry.access import OpenGate
@@ -24,11 +24,10 @@ from hardtack.registry.web.pages import Pages
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
+    from hardtack.registry.access import Gate
     from hardtack.registry.server.settings import Settings
-
-log = logging.getLogger("hardtack.registry")
 
 _BACKLOG = 1024
 
@@ -50,22 +49,33 @@ async def work(settings: Settings, sockets: Sequence[socket.socket], parent: int
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     if parent is not None:
         loop.add_reader(parent, stop.set)
-    metadata = SqliteMetadata(database_path(settings.root))
-    blobs = FileBlobs(settings.root)
-    service = Service(metadata, blobs, OpenGate(), settings.limits)
-    local_only = not settings.open_to_all
-    app = App(service, Pages(service), local_only, settings.debug)
-    server = Server(app.handle, QuickLane(service, local_only), settings.limits)
-    listeners = [await loop.create_server(server, sock=sock, backlog=_BACKLOG) for sock in sockets]
-    collector = asyncio.create_task(Collector(service, settings.root).run(), name="collector")
-    try:
+    async with serving(settings, sockets, OpenGate()):
         await stop.wait()
-    finally:
-        for listener in listeners:
-            listener.close()
-        collector.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await collector
-        await server.end()
-        await metadata.close()
-        await blobs.close()
+
+
+@asynccontextmanager
+async def serving(settings: Settings, sockets: Sequence[socket.socket], gate: Gate) -> AsyncIterator[Service]:
+    """A registry that serves as long as the block lasts, and drains at its end."""
+    async with contextlib.AsyncExitStack() as stack:
+        metadata = SqliteMetadata(database_path(settings.root))
+        stack.push_async_callback(metadata.close)
+        blobs = FileBlobs(settings.root)
+        stack.push_async_callback(blobs.close)
+        service = Service(metadata, blobs, gate, settings.limits)
+        local_only = not settings.open_to_all
+        app = App(service, Pages(service), local_only, settings.debug)
+        server = Server(app.handle, QuickLane(service, local_only), settings.limits)
+        stack.push_async_callback(server.end)
+        collector = asyncio.create_task(Collector(service, settings.root).run(), name="collector")
+        stack.push_async_callback(_ended, collector)
+        loop = asyncio.get_running_loop()
+        for sock in sockets:
+            listener = await loop.create_server(server, sock=sock, backlog=_BACKLOG)
+            stack.callback(listener.close)
+        yield service
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
