@@ -50,6 +50,10 @@ class Workspace:
         os.mkdir(path, 0o755)
         return path
 
+    def discard(self, path: str) -> None:
+        """Remove a folder of it early, to give its space back."""
+        remove(path)
+
     def __enter__(self) -> Workspace:
         return self
 

@@ -1,0 +1,104 @@
+"""Stages carried out at once, by a few threads. The first failure ends the build; the others stop at their next step.
+
+Stages are taken in the order of the file and need only earlier ones, so whoever waits waits for somebody who is at
+work.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from hardtack.build.errors import BuildError
+from hardtack.build.session import Cancelled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hardtack.build.session import Session
+    from hardtack.build.stage import StageRun
+
+MAX_WORKERS = 8
+
+
+def carry_out(session: Session, stages: list[StageRun]) -> None:
+    """Finish all stages.
+
+    Raises:
+        BuildError: the first failure of any.
+        KeyboardInterrupt: after the steps at work have ended.
+    """
+    left = [stage for stage in stages if not stage.finished]
+    if len(left) == 1:
+        _alone(session, left[0])
+        return
+    pool = _Pool(session, left)
+    pool.run(min(len(left), MAX_WORKERS, max(2, len(os.sched_getaffinity(0)))))
+
+
+def _alone(session: Session, stage: StageRun) -> None:
+    try:
+        if not stage.advance(execute=True):
+            raise AssertionError("the only stage that is left waits for another")
+    except BaseException:
+        session.stopping = True
+        raise
+
+
+class _Pool:
+    def __init__(self, session: Session, stages: list[StageRun]) -> None:
+        self.session = session
+        self.waiting = stages
+        self.changed = threading.Condition()
+        self.at_work = 0
+        self.failure: BaseException | None = None
+
+    def run(self, count: int) -> None:
+        threads = [threading.Thread(target=self._work, name=f"build-{number}") for number in range(count)]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException:
+            self._stop(None)
+            for thread in threads:
+                thread.join()
+            raise
+        if self.failure is not None:
+            raise self.failure
+
+    def _stop(self, failure: BaseException | None) -> None:
+        with self.changed:
+            self.session.stopping = True
+            if failure is not None and (self.failure is None or isinstance(self.failure, Cancelled)):
+                self.failure = failure
+            self.changed.notify_all()
+
+    def _work(self) -> None:
+        while (stage := self._next()) is not None:
+            try:
+                finished = stage.advance(execute=True)
+            except BaseException as error:  # noqa: BLE001  handed to the thread that waits
+                self._stop(error)
+                return
+            with self.changed:
+                self.at_work -= 1
+                if not finished:
+                    self.waiting.append(stage)
+                self.changed.notify_all()
+
+    def _next(self) -> StageRun | None:
+        """A stage that can go on; waits while all of them wait for those at work."""
+        with self.changed:
+            while True:
+                if self.session.stopping or not (self.waiting or self.at_work):
+                    return None
+                for stage in self.waiting:
+                    if stage.ready():
+                        self.waiting.remove(stage)
+                        self.at_work += 1
+                        return stage
+                if not self.at_work and self.waiting:
+                    self.failure = self.failure or BuildError("cannot build: its stages wait for each other")
+                    return None
+                self.changed.wait()
