@@ -38,7 +38,8 @@ DEEP = [
     ("a**/*.txt", "a/dir/dir/file.txt", True), ("a/*.txt", "a/dir/file.txt", False), ("a/*.txt**", "a/file.txt", True),
     (".*", ".foo", True), (".*", "foo", False), ("abc.def", "abcZdef", False), ("abc?def", "abcZdef", True),
     ("a\\\\", "a\\", True), ("**/foo/bar", "dir/dir2/foo/bar", True), ("**/.foo", "bar.foo", False),
-    ("a(b)c/def", "a(b)c/def", True), ("a.|)$(}+{bc", "a.|)$(}+{bc", True), ("dist/*.whl", "dist/x-2.4+g0-py3.whl", True),
+    ("a(b)c/def", "a(b)c/def", True), ("a.|)$(}+{bc", "a.|)$(}+{bc", True),
+    ("dist/*.whl", "dist/x-2.4+g0-py3.whl", True),
 ]  # fmt: skip
 
 
