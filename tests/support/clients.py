@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from hardtack.remote.client import RegistryClient, Repository
+from hardtack.remote.client import RegistryClient
 from hardtack.remote.config import RegistryConfig
 from hardtack.remote.credentials import Credential, Given
 from hardtack.remote.proxy import Proxies
+from hardtack.remote.repository import Repository
 from hardtack.remote.retry import RetryPolicy
 from hardtack.remote.transport import Transport
 from support.bad_registry import BadRegistry

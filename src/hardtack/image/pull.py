@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from hardtack.oci.platform import Platform
     from hardtack.oci.reference import Reference
-    from hardtack.remote.client import Repository
+    from hardtack.remote.repository import Repository
     from hardtack.store.root import Root
 
     T = TypeVar("T")

@@ -9,15 +9,14 @@ from __future__ import annotations
 import threading
 
 from hardtack.errors import TackError
+from hardtack.image.refetch import refetch
 from hardtack.oci import mediatypes
 from hardtack.oci.digest import Digest
 from hardtack.oci.manifest import Index, Manifest
 from hardtack.oci.reference import Reference
 from hardtack.progress import SILENT, Progress
 from hardtack.remote.client import RegistryClient
-from hardtack.remote.errors import RemoteError
-from hardtack.remote.fetch import Fetcher, run_together
-from hardtack.remote.sources import RepositorySource
+from hardtack.remote.together import run_together
 from hardtack.remote.upload import Uploader
 from hardtack.store.content import Content, origins, set_origin
 from hardtack.store.errors import BlobUnknown
@@ -221,22 +220,9 @@ class _Push:
         try:
             done = uploader.push(blob.digest, blob.size, neighbours)
         except BlobUnknown:
-            self._fetch_again(blob, known)
+            refetch(self._root, blob, self._lease, self._progress, self._client.config)
             done = uploader.push(blob.digest, blob.size)
         if shown:
             self._progress.finish(str(blob.digest), done)
         with self._root.transaction() as db:
             set_origin(db, [blob.digest], self._name.repository)
-
-    def _fetch_again(self, blob: Descriptor, places: list[Reference]) -> None:
-        """Bring a blob back that the store has let go, from where it once came."""
-        failure: TackError = BlobUnknown(blob.digest)
-        for place in places:
-            client = RegistryClient(place.domain, self._client.config)
-            source = RepositorySource(client.repository(place.path))
-            try:
-                Fetcher(self._root, [source], client.transport, self._lease, self._progress).blob(blob)
-                return
-            except RemoteError as error:
-                failure = error
-        raise failure

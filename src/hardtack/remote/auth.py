@@ -14,9 +14,9 @@ import time
 from urllib.parse import urlencode, urlsplit
 
 from hardtack.remote.body import Body
-from hardtack.remote.connection import Origin, resolve
 from hardtack.remote.errors import BadAnswer, RemoteError, ServerFailed, Unauthorized, printable
 from hardtack.remote.headers import Challenge, parse_challenges
+from hardtack.remote.origin import Origin, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

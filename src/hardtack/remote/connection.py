@@ -8,96 +8,27 @@ nowhere else. What is asked, and with whose credentials, is not known here.
 from __future__ import annotations
 
 import http.client
-import os
-import socket
-import ssl
 import threading
-from urllib.parse import urljoin, urlsplit
 
-from hardtack.remote.config import split_port
 from hardtack.remote.errors import (
     BadAnswer,
-    RemoteError,
     Stalled,
     TooLarge,
     Truncated,
     Unreachable,
-    Untrusted,
 )
+from hardtack.remote.network import reason_of, tls_context, translated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ssl
+
     from hardtack.remote.body import Body
     from hardtack.remote.config import HostConfig, RegistryConfig
+    from hardtack.remote.origin import Origin
     from hardtack.remote.proxy import Proxies
 
-_PORTS = {"https": 443, "http": 80}
 _DRAIN = 65536  # what is left of an answer is read if it is no more than this, so that the connection can be used again
-_BUNDLES = (  # where systems keep the authorities they trust, for a Python whose OpenSSL was built for another system
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-)
-_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNEXPECTED_EOF_WHILE_READING")
-
-
-class Origin:
-    """Scheme, host and port: what credentials belong to. Source: RFC 6454."""
-
-    __slots__ = ("host", "port", "scheme")
-
-    def __init__(self, scheme: str, host: str, port: int) -> None:
-        self.scheme = scheme
-        self.host = host
-        self.port = port
-
-    @classmethod
-    def of(cls, scheme: str, authority: str) -> Origin:
-        """The origin of an authority, `name[:port]`."""
-        host, port = split_port(authority, _PORTS[scheme])
-        return cls(scheme, host.lower(), port)
-
-    @property
-    def authority(self) -> str:
-        """Host and port as a URL has them; the port only when it is not the scheme's own."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Origin) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-
-def resolve(base: Origin, target: str, location: str) -> tuple[Origin, str]:
-    """Where a Location header leads, seen from the request that got it.
-
-    Returns:
-        The origin, and the path with its query. User names in a URL and fragments are dropped.
-    Raises:
-        ValueError: no http or https URL.
-
-    A server behind a proxy that ends TLS may call itself http; the same host by TLS is meant then.
-    """
-    if not location.isascii() or not location.isprintable() or len(location) > 16384:
-        raise ValueError("a Location that is no URL")
-    parts = urlsplit(urljoin(f"{base}{target}", location))
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise ValueError(f"a Location that is no http URL: {location[:100]}")
-    scheme = parts.scheme
-    if scheme == "http" and base.scheme == "https" and parts.hostname == base.host and not parts.port:
-        return base, _target(parts.path, parts.query)
-    return Origin(scheme, parts.hostname, parts.port or _PORTS[scheme]), _target(parts.path, parts.query)
-
-
-def _target(path: str, query: str) -> str:
-    target = (path or "/").replace(" ", "%20")
-    return f"{target}?{query}" if query else target
 
 
 class Answer:
@@ -154,7 +85,7 @@ class Answer:
         except (http.client.HTTPException, ValueError) as error:
             raise BadAnswer(self.origin.authority, str(error) or type(error).__name__) from None
         except OSError as error:
-            raise Unreachable(self.origin.authority, _reason(error), transient=True) from None
+            raise Unreachable(self.origin.authority, reason_of(error), transient=True) from None
 
     def body(self, limit: int, what: str = "an answer") -> bytes:
         """The whole body.
@@ -296,7 +227,7 @@ class Connections:
                 # simply sent again, because some of it may have been taken.
                 if broken and again and (body is None or body.repeatable):
                     continue
-                raise _translated(error, origin) from None
+                raise translated(error, origin) from None
             except BaseException:
                 line.connection.close()
                 raise
@@ -328,7 +259,7 @@ class Connections:
             reason = f"no answer within {self.config.connect_timeout:g} seconds"
             raise Unreachable(origin.authority, reason, transient=True) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise _translated(error, origin, connecting=True) from None
+            raise translated(error, origin, connecting=True) from None
         line.connection.sock.settimeout(self.config.stall_timeout)
         return line
 
@@ -360,57 +291,5 @@ class Connections:
         with self._lock:
             context = self._contexts.get(key)
             if context is None:
-                context = self._contexts[key] = _tls(host)
+                context = self._contexts[key] = tls_context(host)
         return context
-
-
-def _tls(host: HostConfig) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    paths = ssl.get_default_verify_paths()
-    if not (paths.cafile or paths.capath):
-        for bundle in filter(os.path.exists, _BUNDLES):
-            context.load_verify_locations(bundle)
-            break
-    try:
-        for path in host.ca:
-            context.load_verify_locations(path)
-        if host.client:
-            context.load_cert_chain(*host.client)
-    except (OSError, ssl.SSLError) as error:
-        raise Untrusted(host.host, f"a configured certificate cannot be read: {_reason(error)}") from None
-    if host.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-def _translated(error: Exception, origin: Origin, connecting: bool = False) -> RemoteError:
-    """The error of this layer for one of the network's."""
-    host = origin.authority
-    if isinstance(error, RemoteError):
-        return error
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return Untrusted(host, error.verify_message)
-    if isinstance(error, ssl.SSLError) and connecting:
-        if error.reason in _NO_TLS:
-            return Unreachable(
-                host,
-                "it does not speak TLS",
-                hint=f'If that is meant to be so, set plain_http = true under [registry."{host}"] in config.toml',
-            )
-        return Untrusted(host, _reason(error))
-    if isinstance(error, socket.gaierror):
-        return Unreachable(host, "its name cannot be resolved")
-    if isinstance(error, (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)):
-        return Unreachable(host, "the connection was closed before an answer", transient=True)
-    if isinstance(error, OSError):
-        return Unreachable(host, _reason(error))
-    return BadAnswer(host, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "TLS failed").replace("_", " ").lower()
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return text.lower() or type(error).__name__

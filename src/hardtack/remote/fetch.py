@@ -21,11 +21,13 @@ from hardtack.remote.errors import (
     Truncated,
     Unreachable,
 )
+from hardtack.remote.feeding import Feeding
 from hardtack.remote.plan import StartOver, bytes_to_skip
 from hardtack.remote.retry import RetryPolicy
 from hardtack.remote.sources import sources_of
+from hardtack.remote.together import run_together
 from hardtack.store.content import Content
-from hardtack.store.errors import DigestMismatch, StoreFull
+from hardtack.store.errors import DigestMismatch
 from hardtack.store.layer.apply import Apply
 
 TYPE_CHECKING = False
@@ -175,7 +177,7 @@ class Fetcher:
         sources = sources_of(descriptor, self._sources, self._transport)
         restarted = False
         while True:
-            feeding = _Feeding(sink)
+            feeding = Feeding(sink)
             resumed = ingest.offset > 0
             try:
                 feeding.replay(ingest)
@@ -200,7 +202,7 @@ class Fetcher:
             self._progress.begin(str(descriptor.digest), "Downloading", descriptor.size)
 
     def _download(
-        self, ingest: Ingest, descriptor: Descriptor, what: str, feeding: _Feeding, sources: Sequence[Source]
+        self, ingest: Ingest, descriptor: Descriptor, what: str, feeding: Feeding, sources: Sequence[Source]
     ) -> None:
         """Bring the blob to its full length, from one source after the other."""
         for source in sources:
@@ -213,7 +215,7 @@ class Fetcher:
                     raise
 
     def _download_from(
-        self, source: Source, final: bool, ingest: Ingest, descriptor: Descriptor, what: str, feeding: _Feeding
+        self, source: Source, final: bool, ingest: Ingest, descriptor: Descriptor, what: str, feeding: Feeding
     ) -> None:
         failures, mark = 0, ingest.offset
         while ingest.offset < descriptor.size:
@@ -229,7 +231,7 @@ class Fetcher:
                     raise
                 self._cancelled.wait(wait)
 
-    def _stretch(self, source: Source, ingest: Ingest, descriptor: Descriptor, what: str, feeding: _Feeding) -> None:
+    def _stretch(self, source: Source, ingest: Ingest, descriptor: Descriptor, what: str, feeding: Feeding) -> None:
         """One request: everything from where we are to the end, or to the cut."""
         size = descriptor.size
         item = str(descriptor.digest)
@@ -259,84 +261,9 @@ class Fetcher:
                 self._progress.advance(item, len(chunk))
 
 
-class _Feeding:
-    """Hands bytes on to a layer that is being made, and remembers when that failed.
-
-    Bytes are not verified before the last one is here. If making the layer fails half way, the download goes on, and
-    the digest says in the end whether the bytes were wrong or the layer itself is.
-    """
-
-    def __init__(self, sink: Callable[[], Apply] | None) -> None:
-        self._apply = sink() if sink else None
-        self._error: Exception | None = None
-
-    def replay(self, ingest: Ingest) -> None:
-        if self._apply is not None:
-            for chunk in ingest.replay():
-                self.feed(chunk)
-
-    def feed(self, chunk: bytes) -> None:
-        if self._apply is None or self._error is not None:
-            return
-        try:
-            self._apply.feed(chunk)
-        except StoreFull:
-            raise
-        except Exception as error:  # noqa: BLE001  kept, and raised by result() if the bytes were the right ones
-            self._error = error
-            self._apply.abort()
-
-    def result(self) -> Apply | None:
-        if self._error is not None:
-            raise self._error
-        return self._apply
-
-    def abort(self) -> None:
-        if self._apply is not None and self._error is None:
-            self._apply.abort()
-
-
 def named(kind: str, digest: Digest) -> str:
     """A blob in words short enough for a message: `layer sha256:ab12cd34ef56…`."""
     return f"{kind} {digest.algorithm}:{digest.short}…"
-
-
-def run_together(jobs: Sequence[Callable[[], None]], threads: int, cancelled: threading.Event) -> None:
-    """Run jobs in order on a few threads; the first failure sets `cancelled` and is raised once all have stopped.
-
-    Jobs look at `cancelled` and raise `Cancelled`. An interrupt of the caller stops them too.
-    """
-    waiting = list(reversed(jobs))
-    failures: list[BaseException] = []
-    lock = threading.Lock()
-
-    def work() -> None:
-        while not cancelled.is_set():
-            with lock:
-                if not waiting:
-                    return
-                job = waiting.pop()
-            try:
-                job()
-            except BaseException as error:  # noqa: BLE001  carried to the caller
-                with lock:
-                    failures.append(error)
-                cancelled.set()
-
-    workers = [threading.Thread(target=work, daemon=True) for _ in range(min(threads, len(jobs)))]
-    for worker in workers:
-        worker.start()
-    try:
-        for worker in workers:
-            worker.join()
-    except BaseException:
-        cancelled.set()
-        raise
-    for error in failures:
-        if not isinstance(error, Cancelled):
-            raise error
-    if failures:
-        raise failures[0]
 
 
 def set_diff(db: Connection, blob: Digest, diff_id: Digest) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from hardtack.oci import mediatypes
 from hardtack.remote.auth import Authorizer
 from hardtack.remote.client import RegistryClient
-from hardtack.remote.connection import Origin, resolve
 from hardtack.remote.credentials import Anonymous
 from hardtack.remote.errors import BadAnswer
+from hardtack.remote.origin import Origin, resolve
 from hardtack.remote.transport import Request
 
 TYPE_CHECKING = False
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from hardtack.oci.descriptor import Descriptor
     from hardtack.oci.digest import Digest
-    from hardtack.remote.client import Repository
     from hardtack.remote.connection import Answer
+    from hardtack.remote.repository import Repository
     from hardtack.remote.retry import RetryPolicy
     from hardtack.remote.transport import Transport
 

@@ -12,7 +12,7 @@ import random
 import time
 
 from hardtack import __version__
-from hardtack.remote.connection import Connections, Origin, resolve
+from hardtack.remote.connection import Connections
 from hardtack.remote.errors import (
     BadAnswer,
     Denied,
@@ -24,6 +24,7 @@ from hardtack.remote.errors import (
     Unauthorized,
 )
 from hardtack.remote.headers import parse_retry_after
+from hardtack.remote.origin import Origin, resolve
 from hardtack.remote.proxy import Proxies
 
 TYPE_CHECKING = False

@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 
 from hardtack.progress import SILENT, Progress
 from hardtack.remote.body import FileBody
-from hardtack.remote.connection import resolve
 from hardtack.remote.errors import BadAnswer, Cancelled, Denied, DigestLie, NotFound, Refused, RemoteError, Unauthorized
 from hardtack.remote.headers import parse_upload_range
+from hardtack.remote.origin import resolve
 from hardtack.remote.retry import RetryPolicy
 from hardtack.remote.transport import Request
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from hardtack.oci.digest import Digest
-    from hardtack.remote.client import Repository
-    from hardtack.remote.connection import Answer, Origin
+    from hardtack.remote.connection import Answer
+    from hardtack.remote.origin import Origin
+    from hardtack.remote.repository import Repository
     from hardtack.store.blob import BlobStore
 
 _SMALL = 1 << 20  # up to here one PUT carries the blob; there is nothing worth continuing after a cut

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hardtack.remote.connection import Origin, resolve
 from hardtack.remote.errors import printable
+from hardtack.remote.origin import Origin, resolve
 
 HOME = Origin.of("https", "r.example")
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from hardtack.oci.manifest import Manifest
     from hardtack.oci.platform import Platform
     from hardtack.oci.reference import Reference
-    from hardtack.remote.client import Repository
     from hardtack.remote.config import RegistryConfig
+    from hardtack.remote.repository import Repository
 
 COMMAND = Command(
     "[OPTIONS] [MANIFEST_LIST] MANIFEST",

@@ -1,0 +1,49 @@
+"""Several jobs on a few threads: the first failure stops the others and is the one that is told."""
+
+from __future__ import annotations
+
+import threading
+
+from hardtack.remote.errors import Cancelled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def run_together(jobs: Sequence[Callable[[], None]], threads: int, cancelled: threading.Event) -> None:
+    """Run jobs in order on a few threads; the first failure sets `cancelled` and is raised once all have stopped.
+
+    Jobs look at `cancelled` and raise `Cancelled`. An interrupt of the caller stops them too.
+    """
+    waiting = list(reversed(jobs))
+    failures: list[BaseException] = []
+    lock = threading.Lock()
+
+    def work() -> None:
+        while not cancelled.is_set():
+            with lock:
+                if not waiting:
+                    return
+                job = waiting.pop()
+            try:
+                job()
+            except BaseException as error:  # noqa: BLE001  carried to the caller
+                with lock:
+                    failures.append(error)
+                cancelled.set()
+
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(min(threads, len(jobs)))]
+    for worker in workers:
+        worker.start()
+    try:
+        for worker in workers:
+            worker.join()
+    except BaseException:
+        cancelled.set()
+        raise
+    for error in failures:
+        if not isinstance(error, Cancelled):
+            raise error
+    if failures:
+        raise failures[0]
