@@ -13,7 +13,6 @@ import time
 from hardtack import jsontext
 from hardtack.container import states
 from hardtack.container.errors import Unsupported
-from hardtack.container.jsonlog import files_of
 from hardtack.container.row import Paths, get
 from hardtack.oci.moment import parse_time
 
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
     from hardtack.store.root import Root
 
 _BLOCK = 1 << 16
+_LONGEST_LINE = 1 << 20
+_NO_LINE = b"\0"
+"""Stands for a beginning that is longer than any line of ours; whatever follows, it is passed over."""
 _GLANCE = 1.0
 """Seconds between looks at the row where nobody tells that the container has ended."""
 _LAST_WORDS = 2.0
@@ -119,40 +121,36 @@ def parse_moment(text: str, now: float | None = None) -> float:
 
 
 class _Reader:
-    """The files of one log as one stream of lines, from a place on.
+    """The files of one log as one stream of lines, from a place on. One file is open at a time.
 
     Attributes:
-        pending: files that are still to be read, the next one last.
         over: the wanted span of time lies behind.
     """
 
-    __slots__ = ("_descriptor", "_path", "_rest", "over", "pending")
+    __slots__ = ("_descriptor", "_path", "_pending", "_rest", "over")
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._descriptor = -1
         self._rest = b""
+        self._pending: list[_Place] = []  # files that are still to be read, the next one last
         self.over = False
-        self.pending: list[int] = []
 
     def begin(self, tail: int) -> None:
-        """Open what there is and go to the entry that is `tail` from the end."""
-        opened = _open_until(self._path, None)
+        """Go to the entry that is `tail` from the end, or to the first."""
         start, wanted = 0, tail
-        for number, descriptor in enumerate(opened):
-            if tail < 0:
-                continue
-            start, found = _from_end(descriptor, wanted)
-            wanted -= found
-            if wanted <= 0:
-                for older in opened[number + 1 :]:
-                    os.close(older)
-                del opened[number + 1 :]
-                break
-        if tail >= 0 and opened:
-            os.lseek(opened[-1], start, os.SEEK_SET)
-        self.pending = opened
-        self._next()
+        for place in _places(self._path, None):
+            self._pending.append(place)
+            if tail >= 0:
+                descriptor = place.open(self._path)
+                if descriptor >= 0:
+                    start, found = _from_end(descriptor, wanted)
+                    wanted -= found
+                    os.close(descriptor)
+                if wanted <= 0:
+                    break
+        if self._next() and tail >= 0:
+            os.lseek(self._descriptor, start, os.SEEK_SET)
 
     def entries(self, span: Span) -> Iterator[list[Entry]]:
         """Everything up to the present end."""
@@ -169,62 +167,88 @@ class _Reader:
                 return
 
     def caught_up(self) -> bool:
-        """Go on to the file that took the place of ours, if one did. Returns False when there is more to read."""
-        try:
-            status = os.stat(self._path)
-        except FileNotFoundError:
-            return True
-        if self._descriptor >= 0:
-            ours = os.fstat(self._descriptor)
-            if (ours.st_dev, ours.st_ino) == (status.st_dev, status.st_ino):
-                return True
-            self.pending = _open_until(self._path, ours)
-        else:
-            self.pending = [os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)]
-        return False
+        """Whether no other file has taken the place of ours. Otherwise `entries` goes on: with what was still written
+        to ours, then with those that came after it.
+        """
+        ours = None if self._descriptor < 0 else os.fstat(self._descriptor)
+        self._pending = _places(self._path, ours)
+        if self._descriptor < 0:
+            return not self._next()
+        return not self._pending
 
     def close(self) -> None:
-        """Close every file."""
-        for descriptor in (*self.pending, self._descriptor):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self.pending.clear()
+        """Close what is open."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
         self._descriptor = -1
 
     def _next(self) -> bool:
         """Turn to the next file; at the newest stay."""
-        if not self.pending:
-            return False
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor = self.pending.pop()
-        self._rest = b""
-        return True
+        while self._pending:
+            descriptor = self._pending.pop().open(self._path)
+            if descriptor >= 0:
+                self.close()
+                self._descriptor = descriptor
+                self._rest = b""
+                return True
+        return False
 
     def _lines(self, data: bytes) -> list[bytes]:
         lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
+        rest = lines.pop()
+        self._rest = rest if len(rest) <= _LONGEST_LINE else _NO_LINE
         return lines
 
 
-def _open_until(path: str, known: os.stat_result | None) -> list[int]:
-    """Open the files of a log, the newest first, up to a known one. Files may be rotated while we look."""
-    opened: list[int] = []
-    seen = {(known.st_dev, known.st_ino)} if known is not None else set()
-    for name in files_of(path):
+class _Place:
+    """Where a file of a log was seen: as which inode, under which number. Rotation only makes the number larger."""
+
+    __slots__ = ("_inode", "_number")
+
+    def __init__(self, inode: tuple[int, int], number: int) -> None:
+        self._inode = inode
+        self._number = number
+
+    def open(self, path: str) -> int:
+        """A descriptor of that very file, -1 when it was rotated away."""
+        number = self._number
+        while True:
+            try:
+                descriptor = os.open(_numbered(path, number), os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                if number > self._number:
+                    return -1
+            else:
+                status = os.fstat(descriptor)
+                if (status.st_dev, status.st_ino) == self._inode:
+                    return descriptor
+                os.close(descriptor)
+            number += 1
+
+
+def _places(path: str, known: os.stat_result | None) -> list[_Place]:
+    """The files of a log, the newest first, up to a known one. Files may be rotated while we look."""
+    found: list[_Place] = []
+    seen: set[tuple[int, int]] = set()
+    number = 0
+    while True:
         try:
-            descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+            status = os.stat(_numbered(path, number))
         except FileNotFoundError:
-            continue
-        status = os.fstat(descriptor)
-        if (status.st_dev, status.st_ino) in seen:
-            os.close(descriptor)
-            if known is not None and (known.st_dev, known.st_ino) == (status.st_dev, status.st_ino):
-                break
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        opened.append(descriptor)
-    return opened
+            if number > 0:
+                return found
+        else:
+            inode = (status.st_dev, status.st_ino)
+            if known is not None and inode == (known.st_dev, known.st_ino):
+                return found
+            if inode not in seen:
+                seen.add(inode)
+                found.append(_Place(inode, number))
+        number += 1
+
+
+def _numbered(path: str, number: int) -> str:
+    return f"{path}.{number}" if number else path
 
 
 def _select(lines: list[bytes], span: Span) -> tuple[list[Entry], bool]:
