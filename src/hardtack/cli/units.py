@@ -5,6 +5,10 @@ Source: docker/go-units, size.go and duration.go.
 
 from __future__ import annotations
 
+from hardtack.oci.moment import duration
+
+__all__ = ["ago", "clock", "duration", "memory", "size"]
+
 _DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB")
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
 
@@ -25,25 +29,6 @@ def _scaled(amount: float, base: float, names: tuple[str, ...], digits: int) -> 
         amount /= base
         step += 1
     return f"{amount:.{digits}g}{names[step]}"
-
-
-def duration(seconds: float) -> str:
-    """A span as people say it: `3 seconds`, `About a minute`, `2 weeks`; a negative one is none."""
-    whole = max(0, int(seconds))
-    if whole < 1:
-        return "Less than a second"
-    if whole < 60:
-        return "1 second" if whole == 1 else f"{whole} seconds"
-    minutes = whole // 60
-    if minutes < 60:
-        return "About a minute" if minutes == 1 else f"{minutes} minutes"
-    hours = int(seconds / 3600 + 0.5)
-    if hours < 48:
-        return "About an hour" if hours == 1 else f"{hours} hours"
-    for limit, span, name in ((24 * 14, 24, "days"), (24 * 60, 168, "weeks"), (24 * 730, 720, "months")):
-        if hours < limit:
-            return f"{hours // span} {name}"
-    return f"{whole // 3600 // 24 // 365} years"
 
 
 def ago(moment: float, now: float | None = None) -> str:

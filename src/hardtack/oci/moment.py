@@ -1,4 +1,4 @@
-"""Moments as images and docker's API write them: RFC 3339, in both directions, without `datetime`.
+"""Moments as images and docker's API write them, RFC 3339 in both directions without `datetime`; spans as people say them.
 
 Source: RFC 3339, section 5.6; Go's RFC3339Nano, which drops zeros at the end of the fraction.
 """
@@ -39,6 +39,28 @@ def parse_time(text: str) -> float:
         raise ValueError("no such time")
     whole = _day_number(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset
     return max(0.0, whole + fraction)
+
+
+def duration(seconds: float) -> str:
+    """A span as people say it: `3 seconds`, `About a minute`, `2 weeks`; a negative one is none.
+
+    Source: docker/go-units, duration.go.
+    """
+    whole = max(0, int(seconds))
+    if whole < 1:
+        return "Less than a second"
+    if whole < 60:
+        return "1 second" if whole == 1 else f"{whole} seconds"
+    minutes = whole // 60
+    if minutes < 60:
+        return "About a minute" if minutes == 1 else f"{minutes} minutes"
+    hours = int(seconds / 3600 + 0.5)
+    if hours < 48:
+        return "About an hour" if hours == 1 else f"{hours} hours"
+    for limit, span, name in ((24 * 14, 24, "days"), (24 * 60, 168, "weeks"), (24 * 730, 720, "months")):
+        if hours < limit:
+            return f"{hours // span} {name}"
+    return f"{whole // 3600 // 24 // 365} years"
 
 
 def _number(text: str) -> int:
