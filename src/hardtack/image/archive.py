@@ -169,11 +169,11 @@ class TarArchive(Archive):
             raise ArchiveError("it is empty")
         scanner = Scanner(self, _LIMITS, whiteouts=False)
         try:
-            # Mapped, so that of large files in it only the headers are read.
-            with mmap.mmap(self._descriptor, size, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as view:
-                for start in range(0, size, _STEP):
-                    with view[start : start + _STEP] as piece:
-                        scanner.feed(piece)
+            # Mapped, so that of large files in it only the headers are read. Not closed here: while an error is on
+            # its way up, its frames still hold pieces of the view.
+            view = memoryview(mmap.mmap(self._descriptor, size, prot=mmap.PROT_READ))
+            for start in range(0, size, _STEP):
+                scanner.feed(view[start : start + _STEP])
             scanner.finish()
         except BadTar as error:
             where = f" (at byte {error.offset:,})" if error.offset > 0 else ""

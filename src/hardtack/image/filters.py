@@ -1,4 +1,4 @@
-"""`--filter key=value`, several values of a key meaning any of them; and the times and labels that filters speak of."""
+"""What filters of images mean: yes or no, labels, moments. Filters come as a mapping from key to its values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hardtack.errors import TackError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     Filters = Mapping[str, Sequence[str]]
 
@@ -27,26 +27,6 @@ _UNITS = {
 
 class FilterError(TackError):
     """A filter that cannot be read, or that this command does not know."""
-
-
-def parse_filters(texts: Iterable[str], known: Sequence[str]) -> dict[str, list[str]]:
-    """Read `key=value` texts.
-
-    Raises:
-        FilterError: no `=`, or a key that is not in `known`.
-    """
-    found: dict[str, list[str]] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        key = key.strip().lower()
-        if not equals:
-            raise FilterError(
-                f'invalid argument "{text}" for "-f, --filter" flag: invalid filter format: need key=value'
-            )
-        if key not in known:
-            raise FilterError(f"invalid filter '{key}'", f"Known here: {', '.join(known)}")
-        found.setdefault(key, []).append(value.strip())
-    return found
 
 
 def truth(filters: Filters, key: str) -> bool | None:

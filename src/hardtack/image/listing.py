@@ -51,7 +51,7 @@ def listed(root: Root, filters: Filters | None = None) -> list[Listed]:
     """The images that fit every filter, the youngest first.
 
     Args:
-        filters: by key, as `filters.parse_filters` gives them; keys of KNOWN_FILTERS.
+        filters: values by key; keys of KNOWN_FILTERS.
     Raises:
         FilterError: a value that means nothing.
         ImageUnknown: `before` or `since` name no image.

@@ -106,7 +106,7 @@ def remove(root: Root, text: str, force: bool = False) -> Removed:
 
         report = collect(root)
         done.freed = report.freed
-        done.deleted = [entry.id, *_gone_chains(diff_ids, report)]
+        done.deleted = [entry.id, *gone_chains(diff_ids, report)]
     return done
 
 
@@ -222,7 +222,8 @@ def _diff_ids(root: Root, image_id: str) -> Sequence[Digest]:
         return ()  # a damaged image can be removed too
 
 
-def _gone_chains(diff_ids: Iterable[Digest], report: Report) -> list[str]:
+def gone_chains(diff_ids: Iterable[Digest], report: Report) -> list[str]:
+    """The chain ids of an image's layers that a collection removed, the top one first, as docker names layers."""
     ids = list(diff_ids)
     gone = {digest for digest, _ in report.layers}
     return [chain for diff_id, chain in zip(reversed(ids), reversed(chain_ids(ids)), strict=True) if diff_id in gone]

@@ -21,7 +21,7 @@ CONTAINERS = "Containers"
 VOLUMES = "Local Volumes"
 BUILD = "Build Cache"
 DOWNLOADS = "Unfinished Downloads"
-DATABASE = "Database"
+REST = "Bookkeeping"
 
 
 class Share:
@@ -56,7 +56,7 @@ def usage(root: Root) -> list[Share]:
         _downloads(root),
     ]
     rest = tree_size(root.path) - sum(share.size for share in shares)
-    shares.append(Share(DATABASE, 1, 1, rest, 0))
+    shares.append(Share(REST, 1, 1, rest, 0))
     return shares
 
 
@@ -76,19 +76,19 @@ def _containers(root: Root) -> Share:
     sizes = {row[0]: tree_size(f"{root.path}/containers/{row[0]}") for row in rows}
     running = [row[0] for row in rows if row[1] in ("running", "paused", "restarting")]
     idle = sum(size for ident, size in sizes.items() if ident not in running)
-    return Share(CONTAINERS, len(rows), len(running), tree_size(f"{root.path}/containers"), idle)
+    return Share(CONTAINERS, len(rows), len(running), _inside(f"{root.path}/containers"), idle)
 
 
 def _volumes(root: Root) -> Share:
     names = [row[0] for row in root.db.execute("SELECT name FROM volume")]
     used = {row[0] for row in root.db.execute("SELECT DISTINCT volume FROM volume_use")}
     idle = sum(tree_size(f"{root.path}/volumes/{name}") for name in names if name not in used)
-    return Share(VOLUMES, len(names), len(used), tree_size(f"{root.path}/volumes"), idle)
+    return Share(VOLUMES, len(names), len(used), _inside(f"{root.path}/volumes"), idle)
 
 
 def _builds(root: Root, cached: int) -> Share:
     (total,) = root.db.execute("SELECT count(DISTINCT holder) FROM keep WHERE holder LIKE 'build:%'").fetchone()
-    size = tree_size(f"{root.path}/build") + cached
+    size = _inside(f"{root.path}/build") + cached
     return Share(BUILD, total, 0, size, size)
 
 
@@ -100,5 +100,10 @@ def _only_for_builds(root: Root) -> int:
 
 def _downloads(root: Root) -> Share:
     path = f"{root.path}/ingest"
-    size = tree_size(path)
+    size = _inside(path)
     return Share(DOWNLOADS, len(os.listdir(path)), 0, size, size)
+
+
+def _inside(directory: str) -> int:
+    """What a directory holds, without the directory itself, which stays."""
+    return tree_size(directory) - disk_size(directory)

@@ -6,23 +6,10 @@ import time
 
 import pytest
 
-from hardtack.image.filters import FilterError, has_labels, moment, parse_filters, truth
+from hardtack.image.filters import FilterError, has_labels, moment, truth
 from hardtack.image.globs import path_matches
 
 NOW = 1_700_000_000.0
-
-
-def test_values_of_one_key_are_gathered() -> None:
-    assert parse_filters(["label=a", "label=b=c", "dangling=true"], ("label", "dangling")) == {
-        "label": ["a", "b=c"],
-        "dangling": ["true"],
-    }
-
-
-@pytest.mark.parametrize("text", ["label", "nonsense=1", "", "=x"])
-def test_a_filter_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(FilterError):
-        parse_filters([text], ("label",))
 
 
 @pytest.mark.parametrize(

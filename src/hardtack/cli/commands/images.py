@@ -43,12 +43,12 @@ _NONE = "<none>"
 
 def run(args: Args, streams: Streams) -> int:
     """List the images that fit the filters."""
+    from hardtack.cli.filters import Filters
     from hardtack.cli.tables import write_list
-    from hardtack.image.filters import parse_filters
     from hardtack.image.listing import KNOWN_FILTERS, summaries
     from hardtack.store.root import Root
 
-    filters = parse_filters(args.filter, KNOWN_FILTERS)
+    filters = Filters(args.filter, KNOWN_FILTERS).values
     if args.args:
         filters.setdefault("reference", []).append(args.args[0])
     precise = any(word in args.format for word in ("SharedSize", "UniqueSize", "Containers", "json"))
@@ -58,7 +58,7 @@ def run(args: Args, streams: Streams) -> int:
         streams.out.write("".join(ident + "\n" for ident in ids))
         return 0
     with_digests = args.digests or ".Digest" in args.format
-    rows = [row for image in found for row in _rows(image, with_digests, args.no_trunc)]
+    rows = [row for image in found for row in rows_of(image, with_digests, args.no_trunc)]
     columns = ["Repository", "Tag", *(["Digest"] if args.digests else []), "ID", "CreatedSince", "Size"]
     write_list(streams, rows, HEADERS, columns, args.format)
     return 0
@@ -68,7 +68,7 @@ def _id(text: str, whole: bool) -> str:
     return text if whole else text.partition(":")[2][:12]
 
 
-def _rows(image: dict[str, Any], with_digests: bool, whole: bool) -> list[dict[str, Any]]:
+def rows_of(image: dict[str, Any], with_digests: bool, whole: bool) -> list[dict[str, Any]]:
     """A row for each tag (and each digest of its repository), or for what has none."""
     digests: dict[str, list[str]] = {}
     for text in image["RepoDigests"]:

@@ -1,4 +1,4 @@
-"""`tack inspect`: everything about containers, images, volumes or networks, as JSON or by a template."""
+"""`tack inspect`: everything about containers, images, networks or volumes, as JSON or by a template."""
 
 from __future__ import annotations
 
@@ -22,24 +22,31 @@ COMMAND = Command(
         Flag("format", "f", STRING, help="Format output using a custom template: 'json' or a Go template"),
         Flag("platform", "", STRING, help="Inspect a specific platform of a multi-platform image"),
         Flag("size", "s", BOOL, help="Display total file sizes if the type is container"),
-        Flag("type", "", STRING, help="Only inspect objects of the given type", choices=("image",)),
+        Flag("type", "", STRING, help="Only inspect objects of the given type"),
     ),
     least=1,
 )
 
 
+class NoSuchObject(TackError):
+    """Nothing of the wanted kind has this name."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"No such {kind or 'object'}: {name}")
+        self.kind = kind
+        self.name = name
+
+
 def run(args: Args, streams: Streams) -> int:
     """Print what is found, then fail on what is not."""
-    from hardtack.cli.several import each, finish
+    from hardtack.cli.inspection import show
     from hardtack.store.root import Root
 
     root = Root.open(args.root)
     kind = args.type or _kind_of_path(args.path)
-    found: list[dict[str, Any]] = []
-    failures = each(args.args, lambda name: found.append(_look(root, name, kind, args)), streams)
-    _print(found, args.format, streams)
-    streams.out.flush()
-    return finish(failures, streams)
+    if kind and kind not in _KINDS:
+        raise TackError(f'unknown type: "{kind}"', f"Known: {', '.join(_KINDS)}")
+    return show(args.args, lambda name: _look(root, name, kind, args), args.format, streams)
 
 
 def _kind_of_path(path: str) -> str:
@@ -54,7 +61,7 @@ def _look(root: Root, name: str, kind: str, args: Args) -> dict[str, Any]:
             value = look(root, name, args)
             if value is not None:
                 return value
-    raise TackError(f"No such {kind or 'object'}: {name}")
+    raise NoSuchObject(kind, name)
 
 
 def _image(root: Root, name: str, args: Args) -> dict[str, Any] | None:
@@ -68,15 +75,24 @@ def _image(root: Root, name: str, args: Args) -> dict[str, Any] | None:
         return None
 
 
-_KINDS: dict[str, Looking] = {"image": _image}
+def _network(root: Root, name: str, _args: Args) -> dict[str, Any] | None:
+    from hardtack.network.errors import NetworkUnknown
+    from hardtack.network.settings import inspect_network
+
+    try:
+        return inspect_network(root, name)
+    except NetworkUnknown:
+        return None
 
 
-def _print(found: list[dict[str, Any]], chosen: str, streams: Streams) -> None:
-    if chosen:
-        from hardtack.cli.template import print_each
+def _volume(root: Root, name: str, _args: Args) -> dict[str, Any] | None:
+    from hardtack.cli.commands.volume_inspect import document
+    from hardtack.volume.errors import NoSuchVolume
 
-        print_each(chosen, found, streams)
-        return
-    from hardtack.jsontext import dumps
+    try:
+        return document(root, name)
+    except NoSuchVolume:
+        return None
 
-    streams.out.write(dumps(found, indent=4) + "\n")
+
+_KINDS: dict[str, Looking] = {"image": _image, "network": _network, "volume": _volume}
