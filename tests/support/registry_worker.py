@@ -1,4 +1,4 @@
-"""One worker of our registry in a thread of the test process, with limits, rights and a clock of the test's choosing."""
+"""One worker of our registry in a thread of the test process, with limits and rights of the test's choosing."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ class GrantingGate:
 
 
 @contextmanager
-def registry_worker(
-    root: Path, gate: Gate | None = None, open_to_all: bool = False, **limits: Any
-) -> Iterator[Worker]:
+def registry_worker(root: Path, gate: Gate | None = None, open_to_all: bool = False, **limits: Any) -> Iterator[Worker]:
     """Serve from a folder until the block ends. Costs 20 ms."""
     root.mkdir(parents=True, exist_ok=True)
     sock = socket.create_server(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Blobs and manifests go out: whole, in part, or only what they would be; and only from the repository that has them."""
+"""Blobs and manifests go out: whole, in part, or only what they would be; only from a repository that has them."""
 
 from __future__ import annotations
 

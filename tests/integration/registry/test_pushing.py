@@ -153,8 +153,8 @@ def test_a_client_that_waits_for_permission_gets_it_at_once(registry: OurRegistr
     location = begin(registry.client)
     host, port = registry.host.split(":")
     with socket.create_connection((host, int(port)), timeout=5) as sock:
-        head = f"PATCH {location} HTTP/1.1\r\nHost: {registry.host}\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
-        sock.sendall(head.encode())
+        head = f"PATCH {location} HTTP/1.1\r\nHost: {registry.host}\r\n"
+        sock.sendall((head + "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n").encode())
         assert sock.recv(100).startswith(b"HTTP/1.1 100 ")
         sock.sendall(b"data")
         assert sock.recv(1000).startswith(b"HTTP/1.1 202 ")

@@ -119,7 +119,7 @@ class Server(web.Server):
 
     def __init__(self, handler: Handler, quick: QuickLane, limits: Limits) -> None:
         super().__init__(
-            handler,
+            self._handle,
             access_log=None,
             # Content is stored as it was sent: an upload that says it is compressed must not be unpacked.
             auto_decompress=False,
@@ -127,6 +127,8 @@ class Server(web.Server):
             read_bufsize=1 << 20,
         )
         self.quick = quick
+        self._handler = handler
+        self._ending = False
         self._limits = limits
         self._timer: asyncio.TimerHandle | None = None
         self._look()
@@ -142,6 +144,12 @@ class Server(web.Server):
         with contextlib.suppress(OSError, AttributeError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._limits.body_idle * 1000))
 
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        response = await self._handler(request)
+        if self._ending:
+            response.force_close()
+        return response
+
     def is_crowded(self) -> bool:
         """Whether there are more connections than allowed."""
         return len(self._connections) > self._limits.connections
@@ -155,11 +163,10 @@ class Server(web.Server):
 
     async def end(self) -> None:
         """Let requests in progress finish, as long as the limits allow, then close everything."""
+        self._ending = True
         for connection in list(self._connections):
             if isinstance(connection, Connection) and connection.is_waiting:
                 connection.force_close()
-            else:
-                connection.close()
         end = self._loop.time() + self._limits.drain
         while self._connections and self._loop.time() < end:
             await asyncio.sleep(0.02)

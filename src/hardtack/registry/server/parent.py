@@ -158,6 +158,9 @@ class _Parent:
         if self._stopping and number == signal.SIGINT:
             self._signal(signal.SIGKILL)  # asked twice
         self._stopping = True
+        for slot in self._slots:
+            for sock in slot:
+                sock.close()  # so that nobody new is let in to wait for workers that end
         self._signal(signal.SIGTERM)
 
     def _signal(self, number: int) -> None:
