@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 STEP = 1 << 20
+_GZIP = b"\x1f\x8b"
 _RATIO = 5_000  # gzip cannot exceed 1,032; zstd can, and honest layers of mostly zeros do
 _RATIO_FREE = 8 << 30  # so many bytes may come out whatever the ratio
 
@@ -86,6 +87,8 @@ class Gzip:
                     if chunk.strip(b"\0"):
                         raise BadCompression("the gzip", "is followed by something else")
                     return
+                if chunk[0] != _GZIP[0]:
+                    raise BadCompression("the gzip", "is followed by something else")
                 self._member = self._new()
                 self._begun = True
             try:
@@ -198,7 +201,7 @@ class ByContent:
             raise TruncatedTar("it has less than four bytes")
 
     def _choose(self, magic: bytes) -> Decompressor:
-        if magic[:2] == b"\x1f\x8b":
+        if magic[:2] == _GZIP:
             return Gzip(self._bound)
         if magic == b"\x28\xb5\x2f\xfd" or (magic[1:] == b"\x2a\x4d\x18" and 0x50 <= magic[0] <= 0x5F):
             return Zstd(self._bound)

@@ -53,17 +53,46 @@ def mount_stack(
     volatile: bool = False,
 ) -> None:
     """Mount layers on top of each other; see `LayerStore.mount`."""
-    lowest_first = _drivers(root, diff_ids)
     pinned: list[str] = []
+    trees = hold(root, diff_ids, holder, pinned)
     try:
-        with _Lock(root, fcntl.LOCK_SH) as lock:
-            lower = _above_opaque([_use(root, lock, *item, holder, pinned) for item in lowest_first])
-            if not lower or (upper is None and len(lower) == 1):  # overlayfs wants one below an upper, else two
-                lower.insert(0, _empty(root))
-            mount_overlay(lower[::-1], target, upper, work, volatile)
+        overlay(root, trees, target, upper, work, volatile)
     except BaseException:
         _unpin(root, pinned)
         raise
+
+
+def hold(root: Root, diff_ids: Sequence[str], holder: str, pinned: list[str] | None = None) -> list[str]:
+    """Have layers mounted in a holder's name, in the caller's mount namespace.
+
+    Args:
+        pinned: gets the files that were made to note it, for who has to undo just that.
+    Returns:
+        The directories of their trees, lowest first, for `overlay`, which may be called in another namespace.
+    """
+    lowest_first = _drivers(root, diff_ids)
+    pinned = [] if pinned is None else pinned
+    try:
+        with _Lock(root, fcntl.LOCK_SH) as lock:
+            return [_use(root, lock, *item, holder, pinned) for item in lowest_first]
+    except BaseException:
+        _unpin(root, pinned)
+        raise
+
+
+def overlay(
+    root: Root,
+    trees: Sequence[str],
+    target: str,
+    upper: str | None = None,
+    work: str | None = None,
+    volatile: bool = False,
+) -> None:
+    """Stack the trees of held layers, lowest first, at a directory that exists; no database, no lock."""
+    lower = _above_opaque(list(trees))
+    while len(lower) < (2 if upper is None else 1):  # overlayfs takes no fewer
+        lower.insert(0, _empty(root, len(lower)))
+    mount_overlay(lower[::-1], target, upper, work, volatile)
 
 
 def mount_layer(root: Root, diff_id: str, holder: str) -> str:
@@ -296,8 +325,8 @@ def _above_opaque(lower: list[str]) -> list[str]:
     return lower
 
 
-def _empty(root: Root) -> str:
-    path = f"{root.run}/layers/empty"
+def _empty(root: Root, number: int) -> str:
+    path = f"{root.run}/layers/empty-{number}"
     try:
         os.mkdir(path, 0o755)
     except FileExistsError:
