@@ -64,13 +64,13 @@ class BadRegistry:
         self.claims_digest = True
         self._faults: list[tuple[str, Fault, list[int]]] = []
         self._lock = threading.Lock()
-        self._server = _Server((address, 0), Handler)
+        self._server = (_Server6 if ":" in address else _Server)((address, 0), Handler)
         self._server.registry = self
         self.tls = tls is not None
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.port = self._server.server_address[1]
-        self.host = f"{address}:{self.port}"
+        self.host = f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> BadRegistry:
@@ -123,6 +123,10 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         pass  # clients that hang up are what these tests are about
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
 
 
 class Handler(BaseHTTPRequestHandler):

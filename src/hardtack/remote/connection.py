@@ -8,6 +8,7 @@ nowhere else. What is asked, and with whose credentials, is not known here.
 from __future__ import annotations
 
 import http.client
+import ssl
 import threading
 
 from hardtack.remote.errors import (
@@ -21,8 +22,6 @@ from hardtack.remote.network import reason_of, tls_context, translated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import ssl
-
     from hardtack.remote.body import Body
     from hardtack.remote.config import HostConfig, RegistryConfig
     from hardtack.remote.origin import Origin
@@ -39,7 +38,7 @@ class Answer:
         target: what was asked there.
     """
 
-    __slots__ = ("_lender", "_line", "_open", "_response", "_stall", "headers", "origin", "status", "target")
+    __slots__ = ("_failed", "_lender", "_line", "_open", "_response", "_stall", "headers", "origin", "status", "target")
 
     def __init__(
         self,
@@ -52,6 +51,7 @@ class Answer:
         self._response = response
         self._lender = lender
         self._open = True
+        self._failed = False
         self._stall = lender.config.stall_timeout
         self.origin = line.origin
         self.target = target
@@ -76,8 +76,11 @@ class Answer:
             Stalled: nothing came for the stall timeout.
             Truncated, Unreachable: the connection broke.
         """
+        self._failed = True
         try:
-            return self._response.read1(limit)
+            chunk = self._response.read1(limit)
+            self._failed = False
+            return chunk
         except TimeoutError:
             raise Stalled(self.origin.authority, what, self._stall) from None
         except http.client.IncompleteRead:
@@ -114,7 +117,9 @@ class Answer:
             return
         self._open = False
         line, response = self._line, self._response
-        if not response.isclosed():
+        if self._failed or (response.isclosed() and response.length):
+            line.reusable = False  # it ended in the middle of the body
+        elif not response.isclosed():
             left = response.length
             line.reusable = line.reusable and left is not None and left <= _DRAIN
             try:
@@ -222,7 +227,7 @@ class Connections:
                 raise Stalled(origin.authority, "an answer", self.config.stall_timeout) from None
             except (http.client.HTTPException, OSError, ValueError) as error:
                 line.connection.close()
-                broken = isinstance(error, (ConnectionError, http.client.RemoteDisconnected))
+                broken = isinstance(error, (ConnectionError, ssl.SSLError))
                 # It had been closed while it was idle: that says nothing about the server. A blob on its way is not
                 # simply sent again, because some of it may have been taken.
                 if broken and again and (body is None or body.repeatable):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import socket
 import ssl
@@ -59,9 +58,11 @@ def translated(error: Exception, origin: Origin, connecting: bool = False) -> Re
                 hint=f'If that is meant to be so, set plain_http = true under [registry."{host}"] in config.toml',
             )
         return Untrusted(host, reason_of(error))
+    if isinstance(error, ConnectionRefusedError):
+        return Unreachable(host, "connection refused")
     if isinstance(error, socket.gaierror):
         return Unreachable(host, "its name cannot be resolved")
-    if isinstance(error, (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)):
+    if isinstance(error, (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         return Unreachable(host, "the connection was closed before an answer", transient=True)
     if isinstance(error, OSError):
         return Unreachable(host, reason_of(error))
