@@ -127,8 +127,8 @@ class BlobStore:
             os.mkdir(shard, 0o700)
         except FileExistsError:
             return
-        sync_path(algorithm)
-        sync_path(os.path.dirname(algorithm))
+        for above in (algorithm, os.path.dirname(algorithm), self.path):  # each may be as new as the shard
+            sync_path(above)
 
 
 def _names(path: str) -> list[str]:

@@ -14,6 +14,7 @@ from hardtack.oci import mediatypes
 from hardtack.oci.digest import Digest
 from hardtack.oci.manifest import build_index, build_manifest
 from hardtack.oci.reference import Reference
+from hardtack.store import collect as collect_module
 from hardtack.store.collect import collect, why, would_free
 from hardtack.store.content import Content
 from hardtack.store.disk import tree_size
@@ -224,3 +225,22 @@ def test_a_full_store_can_still_delete(tmp_path: Path, monkeypatch: pytest.Monke
             assert_consistent(disk / "root")
         finally:
             root.close()
+
+
+def test_a_blob_that_is_taken_in_again_between_the_rows_and_the_files_stays(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_image(root, "app", b"wanted again")
+    forget_image(root, "app")
+    original = collect_module.remove_blob
+
+    def meanwhile(inside: Root, digest: Digest) -> int | None:
+        if digest == Digest.of(b"wanted again"):
+            Content(inside).put(b"wanted again", mediatypes.OCI_LAYER, None)
+        return original(inside, digest)
+
+    monkeypatch.setattr(collect_module, "remove_blob", meanwhile)
+    report = collect(root)
+    assert Digest.of(b"wanted again") not in {digest for digest, _ in report.blobs}
+    assert Content(root).has(Digest.of(b"wanted again"))
+    assert_consistent(root.path)
