@@ -1,11 +1,11 @@
-"""Networks and attachments in the form of docker's documents, read from the rows; also what `ps` and `port` show."""
+"""Networks and attachments in the form of docker's documents, read from the rows."""
 
 from __future__ import annotations
 
 from hardtack.network import pool
 from hardtack.network.bridge import DEFAULT, bridge_name
 from hardtack.network.errors import NetworkUnknown
-from hardtack.network.ports import Port
+from hardtack.network.published import published_by
 from hardtack.oci.moment import format_time
 
 TYPE_CHECKING = False
@@ -56,26 +56,6 @@ def settings(db: Connection, container_id: str, mode: str = DEFAULT, exposed: It
         **{key: entry[key] for key in _ENTRY_AT_TOP},
         "Networks": networks,
     }
-
-
-def published_by(db: Connection, container_id: str) -> list[Port]:
-    """The published ports of one container, in their order."""
-    query = (
-        "SELECT protocol, host_address, host_port, container_port FROM port WHERE container = ?"
-        " ORDER BY container_port, protocol, host_address, host_port"
-    )
-    return [Port(*row) for row in db.execute(query, (container_id,))]
-
-
-def published(db: Connection) -> dict[str, list[Port]]:
-    """The published ports of every container, by container."""
-    found: dict[str, list[Port]] = {}
-    for container, *rest in db.execute(
-        "SELECT container, protocol, host_address, host_port, container_port FROM port"
-        " ORDER BY container_port, protocol, host_address, host_port"
-    ):
-        found.setdefault(container, []).append(Port(*rest))
-    return found
 
 
 def networks(db: Connection) -> list[dict[str, Any]]:

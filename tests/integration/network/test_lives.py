@@ -18,8 +18,9 @@ from hardtack.linux.netlink import Netlink
 from hardtack.network import attach, bridge
 from hardtack.network.errors import AddressUnusable, NetworkUnknown, NoFreePort, PortAllocated, SetupFailed
 from hardtack.network.ports import parse_publish
+from hardtack.network.published import published
 from hardtack.network.rules import table_of
-from hardtack.network.settings import inspect_network, published, settings
+from hardtack.network.settings import inspect_network, settings
 from hardtack.network.world import StillAttached, destroy_world, leftovers
 from hardtack.store.root import Root
 from support.boxes import Box
