@@ -42,6 +42,8 @@ class Enclosure:
         mount.mount(None, "/", None, mount.MS_REC | mount.MS_SLAVE)
         if runtime.hides_unified:
             mount.umount(_UNIFIED, mount.MNT_DETACH)
+            # crun makes directories there all the same: let them go with this namespace, too.
+            mount.mount("tmpfs", _UNIFIED, "tmpfs", mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC, "mode=755")
         if runtime.seals:
             self._seal(run)
 

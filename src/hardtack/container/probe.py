@@ -79,7 +79,7 @@ def _describe(name: str, path: str) -> Runtime:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("-")[0].split(".") if part.isdigit())
+    return tuple(int(part) for part in version.split("-", maxsplit=1)[0].split(".") if part.isdigit())
 
 
 def _try(root: Root, runtime: Runtime) -> str:

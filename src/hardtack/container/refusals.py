@@ -78,7 +78,9 @@ def _is_about(lower: str, command: str) -> bool:
     """Whether the runtime speaks of running the command, and not of a mount or a limit."""
     if "executable file" in lower:
         return True
-    return lower.startswith(_ABOUT_EXEC) and (not command or command in lower or "exec" in lower.split(":")[0])
+    return lower.startswith(_ABOUT_EXEC) and (
+        not command or command in lower or "exec" in lower.split(":", maxsplit=1)[0]
+    )
 
 
 def start_failure(reason: str, command: str, name: str, doing: str = "start container") -> StartFailed:

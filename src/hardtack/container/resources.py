@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _PERIOD = 100_000
 _SMALLEST_MEMORY = 6 << 20
-_DEFAULT_DEVICES = (  # null, zero, full, random, urandom, tty, console; making nodes is harmless, opening is what counts
+_DEFAULT_DEVICES = (  # null, zero, full, random, urandom, tty, console, ptmx, pts; making nodes is harmless
     ("c", 1, 3, "rwm"),
     ("c", 1, 5, "rwm"),
     ("c", 1, 7, "rwm"),

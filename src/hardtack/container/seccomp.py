@@ -73,7 +73,7 @@ def from_moby(profile: dict[str, Any], capabilities: Collection[str], machine: s
     """
     if type(profile) is not dict or type(profile.get("defaultAction")) is not str:
         raise InvalidOption("--security-opt", "seccomp", "the file is no seccomp profile: it has no defaultAction")
-    value = {
+    value: dict[str, Any] = {
         key: profile[key] for key in ("defaultAction", "defaultErrnoRet", "flags", "architectures") if key in profile
     }
     machine = _GO_NAMES.get(machine, machine)
@@ -167,7 +167,7 @@ class Cached:
         return text
 
 
-RELEVANT = (
+RELEVANT = (  # noqa: SIM905  words to read
     "CAP_BPF CAP_DAC_READ_SEARCH CAP_PERFMON CAP_SYSLOG CAP_SYS_ADMIN CAP_SYS_BOOT CAP_SYS_CHROOT CAP_SYS_MODULE "
     "CAP_SYS_NICE CAP_SYS_PACCT CAP_SYS_PTRACE CAP_SYS_RAWIO CAP_SYS_TIME CAP_SYS_TTY_CONFIG"
 ).split()

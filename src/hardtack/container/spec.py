@@ -39,6 +39,7 @@ MASKED = (
 )
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
+_SHM = "/dev/shm"  # noqa: S108  the container's
 _SECCOMP_MARK = "@seccomp@"
 
 
@@ -260,21 +261,17 @@ def _default_mounts(host_config: dict[str, Any], placed: Placed, privileged: boo
             "devpts",
             ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
         ),
-        _sys(placed.namespaces, access, quiet),
+        _mount("/sys", "sysfs", "sysfs", [*quiet, access]),
         _mount("/sys/fs/cgroup", "cgroup", "cgroup", [*quiet, "relatime", access]),
     ]
     if "ipc" in placed.namespaces:
         value.append(_mount("/dev/mqueue", "bind", "/dev/mqueue", ["rbind", *quiet]))
-        value.append(_mount("/dev/shm", "bind", "/dev/shm", ["rbind", *quiet]))
+        value.append(_mount(_SHM, "bind", _SHM, ["rbind", *quiet]))
     else:
         value.append(_mount("/dev/mqueue", "mqueue", "mqueue", quiet))
         if host_config.get("IpcMode") != "none":
-            value.append(_mount("/dev/shm", "tmpfs", "shm", [*quiet, "mode=1777", f"size={shm}"]))
+            value.append(_mount(_SHM, "tmpfs", "shm", [*quiet, "mode=1777", f"size={shm}"]))
     return value
-
-
-def _sys(joined: dict[str, str], access: str, quiet: list[str]) -> dict[str, Any]:
-    return _mount("/sys", "sysfs", "sysfs", [*quiet, access])
 
 
 def _mount(destination: str, kind: str, source: str, options: list[str]) -> dict[str, Any]:

@@ -43,7 +43,8 @@ def hierarchies(mount: str = MOUNT) -> list[str]:
         names = sorted(os.listdir(mount))
     except FileNotFoundError:
         return []
-    return [f"{mount}/{name}" for name in names if not os.path.islink(f"{mount}/{name}")]
+    found = [f"{mount}/{name}" for name in names if not os.path.islink(f"{mount}/{name}")]
+    return [path for path in found if os.path.exists(f"{path}/cgroup.procs")]  # an enclosure has a dummy among them
 
 
 def has_swap_limits(kind: str, mount: str = MOUNT) -> bool:
@@ -110,6 +111,33 @@ def children(path: str, mount: str = MOUNT) -> set[str]:
         except OSError:
             continue
     return names
+
+
+def warm_up(mount: str = MOUNT) -> None:
+    """Have the kernel ready for moving a process between groups.
+
+    The first move after a quiet moment waits for a grace period of RCU, those within the next 20 ms do not: so move
+    ourselves to where we are, in a thread, while there is something else to do.
+
+    Source: kernel, cgroup_attach_lock, percpu-rwsem and rcu_sync.
+    """
+    for line in _read("/proc/self/cgroup").splitlines():
+        _, names, path = line.split(":", 2)
+        if not names:
+            group = mount + path if os.path.exists(f"{mount}/cgroup.controllers") else f"{mount}/unified{path}"
+        else:
+            group = f"{mount}/{names.removeprefix('name=')}{path}"
+        try:
+            descriptor = os.open(f"{group}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            os.write(descriptor, b"0")
+        except OSError:
+            continue
+        finally:
+            os.close(descriptor)
+        return
 
 
 def _tree(group: str) -> Iterator[str]:

@@ -9,15 +9,23 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import signal
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal as _signal
     from typing import Any
+else:
+    import _signal  # the package around it costs an enumeration, which costs as much as the interpreter's start
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
+
+_PIDFD_INFO_SIZE = 64
+_PIDFD_INFO_EXIT = 1 << 3
+_PIDFD_EXIT_OFFSET = 60
+_PIDFD_GET_INFO = 0xC000_FF0B | _PIDFD_INFO_SIZE << 16
 
 _libc_handle: Any = None
 _boot = ""
@@ -67,7 +75,25 @@ def pidfd_open(pid: int) -> int:
 
 def pidfd_send_signal(pidfd: int, number: int) -> None:
     """Signal exactly the process behind the descriptor. Source: pidfd_send_signal(2)."""
-    signal.pidfd_send_signal(pidfd, number)
+    _signal.pidfd_send_signal(pidfd, number)
+
+
+def pidfd_exit_status(pidfd: int) -> int | None:
+    """The wait status of a process that has ended and was collected, also for others than its parent.
+
+    Returns:
+        None when it was not collected yet, or by a kernel before 6.15, which does not keep it.
+    Source: linux/pidfd.h, PIDFD_GET_INFO with PIDFD_INFO_EXIT.
+    """
+    info = bytearray(_PIDFD_INFO_SIZE)
+    info[0:8] = _PIDFD_INFO_EXIT.to_bytes(8, sys.byteorder)
+    try:
+        fcntl.ioctl(pidfd, _PIDFD_GET_INFO, info)
+    except OSError:
+        return None
+    if not int.from_bytes(info[0:8], sys.byteorder) & _PIDFD_INFO_EXIT:
+        return None
+    return int.from_bytes(info[_PIDFD_EXIT_OFFSET : _PIDFD_EXIT_OFFSET + 4], sys.byteorder)
 
 
 def become_subreaper() -> None:
@@ -75,7 +101,7 @@ def become_subreaper() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def die_with_parent(number: int = signal.SIGKILL) -> None:
+def die_with_parent(number: int = 9) -> None:
     """Have the kernel signal us when the thread that forked us ends. Source: PR_SET_PDEATHSIG(2const)."""
     _prctl(_PR_SET_PDEATHSIG, int(number))
 

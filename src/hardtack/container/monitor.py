@@ -1,0 +1,393 @@
+"""The process that watches one running container: it starts it, owns its streams, writes its log, takes its exit code.
+
+Forked by the starter, so that it costs no new interpreter. It reports the start and the end over a socket, serves
+attach, applies the restart policy, and cleans up after the end was reported. Killed at any point it leaves what
+`reconcile` finds by the row.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+
+from hardtack import jsontext
+from hardtack.container import frames, restart, runtime, states
+from hardtack.container.hub import Client, Hub
+from hardtack.container.jsonlog import LogFile
+from hardtack.container.launch import Undo, launch
+from hardtack.container.row import Container, Paths, cgroup_of, claim, get
+from hardtack.container.stdio import listen, read_some
+from hardtack.container.values import log_limits
+from hardtack.errors import TackError
+from hardtack.linux import cgroup, signals
+from hardtack.linux.process import become_subreaper, set_process_name
+from hardtack.network import attach
+from hardtack.network.ports import from_bindings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket
+    from typing import Any
+
+    from hardtack.container.launch import Running
+    from hardtack.store.root import Root
+
+_IGNORED = (1, 2, 3, 13, 15)  # HUP INT QUIT PIPE TERM: the container decides when it ends, or SIGKILL does
+_SETTLE = 0.2
+"""Seconds after which a container counts as one that stays: then the monitor makes itself small."""
+_KILLED = 137
+
+
+def stand_by(root: Root, starter: socket) -> None:
+    """Get ready, wait for the order to start a container, then be its monitor; in a forked child, ends the process.
+
+    Args:
+        starter: the connection to the starter. It brings one HELLO with the id of the container, the streams that the
+            starter wants, and whether the end of its input is the end of the container's; then it is told STARTED or
+            FAILED, and served as a client.
+    """
+    code = 1
+    try:
+        become_monitor()
+        runtime.choose(root)
+        order = _receive_order(starter)
+        if order is not None:
+            set_process_name(f"tack:{order['id'][:10]}")
+            starter.setblocking(False)
+            client = Client(starter, frozenset(order["wants"]), greeted=True)
+            Monitor(root, order["id"], client, order["stdin_once"]).live()
+            code = 0
+    finally:
+        os._exit(code)
+
+
+def _receive_order(starter: socket) -> dict[str, Any] | None:
+    reader = frames.Reader()
+    while data := starter.recv(65_536):
+        for _, payload in reader.feed(data):
+            order: dict[str, Any] = jsontext.loads(payload)
+            return order
+    return None
+
+
+def become_monitor() -> None:
+    """Make a forked child a process of its own: session, name, streams; deaf to what ends terminals."""
+    os.setsid()
+    os.umask(0o022)
+    for number in _IGNORED:
+        signals.ignore(number)
+    become_subreaper()
+    null = os.open("/dev/null", os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    os.close(null)
+    os.chdir("/")
+    gc.disable()
+
+
+class Monitor:
+    """One monitor.
+
+    Args:
+        starter: the connection to the process that started it; None when there is none.
+        stdin_once: the end of a client's input is the end of the container's.
+    """
+
+    __slots__ = ("_cancelled", "_clients", "_ident", "_paths", "_root", "_stdin_once", "_wake", "_wake_end")
+
+    def __init__(self, root: Root, ident: str, starter: Client | None, stdin_once: bool) -> None:
+        self._root = root
+        self._ident = ident
+        self._paths = Paths(root, ident)
+        self._clients = [] if starter is None else [starter]
+        self._stdin_once = stdin_once
+        self._cancelled = False
+        self._wake, self._wake_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signals.handle(signals.CHLD, _note)
+        signals.wake_by(self._wake_end)
+
+    def live(self) -> None:
+        """Start, watch, record, and again if the policy wants it; then clean up."""
+        delay = 0.0
+        first = True
+        while True:
+            container = self._take_container()
+            try:
+                running, hub = self._start(container)
+            except TackError as error:
+                self._fail(container, error, first)
+                return
+            except Exception as error:  # noqa: BLE001  whatever it is, the starter has to hear of it
+                self._fail(container, _internal(error), first)
+                return
+            policy = container.host_config.get("RestartPolicy")
+            automatic = container.autoremove
+            restarts = container.restarts
+            del container
+            code = self._watch(running, hub)
+            stopped = self._stopped()
+            ran = time.time() - running.started
+            if not restart.again(policy, code, stopped or self._cancelled, restarts):
+                self.end(running, hub, code, automatic)
+                return
+            delay = restart.next_delay(delay, ran)
+            self._record_retry(running, code)
+            self._carry_over(running, hub)
+            if not self._pause(delay):
+                self._end_while_waiting(code, automatic)
+                return
+            first = False
+
+    def _take_container(self) -> Container:
+        container = get(self._root.db, self._ident)
+        if container is None:
+            os._exit(1)  # removed by force meanwhile
+        return container
+
+    def _start(self, container: Container) -> tuple[Running, Hub]:
+        undo = Undo()
+        try:
+            attachment = self._reserve(container, undo)
+            running = launch(self._root, container, self._paths, attachment, undo)
+            hub = Hub(running.stdio, self.open_log(container), self._stdin_once, self._wake)
+            undo.add(hub.close)
+            self.listen(hub)
+        except BaseException:
+            undo.run()
+            raise
+        self._record_start(container, running)
+        hub.clients = self._clients
+        self._clients = []
+        hub.announce(frames.STARTED, str(running.pid).encode())
+        return running, hub
+
+    def _reserve(self, container: Container, undo: Undo) -> attach.Attachment:
+        host_config = container.host_config
+        publishes = from_bindings(
+            host_config.get("PortBindings"),
+            container.config.get("ExposedPorts") or (),
+            bool(host_config.get("PublishAllPorts")),
+        )
+        with self._root.transaction() as db:
+            claim(db, container.id)
+            attachment = attach.reserve(
+                db,
+                self._root,
+                container.id,
+                host_config.get("NetworkMode") or "bridge",
+                publishes,
+                host_config.get("NetworkAliases") or (),
+            )
+        if attachment.mode == "bridge":
+            undo.add(attachment.close)
+            undo.add(lambda: attach.teardown(self._root, container.id, namespace_ends=True))
+        return attachment
+
+    def open_log(self, container: Container) -> LogFile | None:
+        """The container's log, or None where it has none."""
+        settings = container.host_config.get("LogConfig") or {}
+        if settings.get("Type") == "none":
+            return None
+        limit, count = log_limits(settings.get("Config") or {})
+        return LogFile(self._paths.log, limit, count)
+
+    def listen(self, hub: Hub) -> None:
+        """Let clients come to a hub."""
+        directory = os.open(self._paths.run, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            hub.listener = listen(directory, "attach.sock")
+        finally:
+            os.close(directory)
+        hub.listener.setblocking(False)
+        hub.on_cancel = self._cancel
+
+    def _cancel(self) -> None:
+        self._cancelled = True
+
+    def _record_start(self, container: Container, running: Running) -> None:
+        values: list[object] = [running.pid, running.ticks, running.started, running.runtime_name, container.id]
+        document = container.changed_document()
+        with self._root.transaction() as db:
+            db.execute(
+                "UPDATE container SET state = 'running', pid = ?, pid_ticks = ?, started = ?, finished = 0,"
+                " exit_code = 0, error = '', oom = 0, stopped = 0, runtime = ? WHERE id = ?",
+                values,
+            )
+            if document:
+                db.execute("UPDATE container SET document = ? WHERE id = ?", (document, container.id))
+
+    def _watch(self, running: Running, hub: Hub) -> int:
+        """Serve until the container's process has ended. Returns its exit code."""
+        timeout: float | None = _SETTLE
+        while True:
+            code = _reap(running.pid)
+            if code is not None:
+                return code
+            if hub.step(timeout):
+                read_some(self._wake)
+            elif timeout is not None and time.time() - running.started >= _SETTLE:
+                self._settle(running)
+                timeout = None
+
+    def _settle(self, running: Running) -> None:
+        """The container stays: leave its mount namespace, close the database, give memory back."""
+        running.leave_enclosure()
+        self._root.close()
+        _shrink()
+
+    def _stopped(self) -> bool:
+        row = self._root.db.execute("SELECT stopped FROM container WHERE id = ?", (self._ident,)).fetchone()
+        return row is None or bool(row[0])
+
+    def end(self, running: Running, hub: Hub, code: int, automatic: bool, error: str = "") -> None:
+        """The container has ended for good: record, report, then everything that takes time."""
+        hub.drain()
+        oom = code == _KILLED and cgroup.oom_kills(cgroup_of(self._root, self._ident)) > 0
+        self._free_ports(running)
+        self._record_end(code, oom, automatic, running.attachment.mode == "bridge", error)
+        hub.announce(frames.EXITED, str(code).encode())
+        if hub.listener is not None:
+            hub.listener.close()
+            hub.listener = None
+        running.leave_enclosure()
+        self._clean(running, automatic)
+        hub.wake = -1
+        while hub.pending():
+            hub.step()
+        hub.close()
+
+    def _free_ports(self, running: Running) -> None:
+        if running.attachment.ports:
+            attach.withdraw(self._root.db, self._root, self._ident)
+        running.attachment.close()
+
+    def _record_end(self, code: int, oom: bool, automatic: bool, bridged: bool, error: str = "") -> None:
+        state = states.REMOVING if automatic else states.EXITED
+        with self._root.transaction() as db:
+            db.execute(
+                "UPDATE container SET state = ?, name = CASE WHEN ? THEN NULL ELSE name END, pid = 0, pid_ticks = 0,"
+                " exit_code = ?, oom = ?, error = ?, finished = ? WHERE id = ?",
+                (state, automatic, code, oom, error, time.time(), self._ident),
+            )
+            if bridged:
+                attach.release(db, self._ident)
+
+    def _clean(self, running: Running, automatic: bool) -> None:
+        """What nobody waits for: mounts, control groups, files; with --rm the container itself."""
+        from hardtack.container.remove import clean_run, erase
+
+        running.undo.run()
+        clean_run(self._paths)
+        if automatic:
+            erase(self._root, self._ident)
+            return
+        with self._root.transaction() as db:
+            db.execute("UPDATE container SET monitor = 0, monitor_ticks = 0 WHERE id = ?", (self._ident,))
+
+    def _record_retry(self, running: Running, code: int) -> None:
+        self._free_ports(running)
+        with self._root.transaction() as db:
+            db.execute(
+                "UPDATE container SET state = 'restarting', pid = 0, pid_ticks = 0, exit_code = ?, finished = ?,"
+                " restarts = restarts + 1 WHERE id = ?",
+                (code, time.time(), self._ident),
+            )
+            if running.attachment.mode == "bridge":
+                attach.release(db, self._ident)
+
+    def _carry_over(self, running: Running, hub: Hub) -> None:
+        """Between two runs clients stay, and everything else goes."""
+        hub.drain()
+        self._clients, hub.clients = hub.clients, []
+        running.leave_enclosure()
+        running.undo.run()
+
+    def _pause(self, delay: float) -> bool:
+        """Wait before the next run, answering clients. Returns whether to start again."""
+        from hardtack.container.stdio import Stdio
+
+        hub = Hub(Stdio(False), None, False, self._wake)
+        self.listen(hub)
+        hub.clients, self._clients = self._clients, []
+        until = time.monotonic() + delay
+        while not self._cancelled and (left := until - time.monotonic()) > 0:
+            hub.step(left)
+        self._clients, hub.clients = hub.clients, []
+        hub.close()
+        return not self._cancelled
+
+    def _end_while_waiting(self, code: int, automatic: bool) -> None:
+        from hardtack.container.remove import clean_run, erase
+
+        self._record_end(code, False, automatic, False)
+        for client in self._clients:
+            client.send(frames.EXITED, str(code).encode())
+        clean_run(self._paths)
+        if automatic:
+            erase(self._root, self._ident)
+        else:
+            with self._root.transaction() as db:
+                db.execute("UPDATE container SET monitor = 0, monitor_ticks = 0 WHERE id = ?", (self._ident,))
+
+    def _fail(self, container: Container, error: TackError, first: bool) -> None:
+        """It did not start: record why, tell the starter, take away what --rm wants away."""
+        from hardtack.container.remove import clean_run, erase
+
+        code = error.exit_code if error.exit_code in (125, 126, 127) else 125
+        automatic = container.autoremove
+        state = states.after(container.state, "fail") if first else states.EXITED
+        with self._root.transaction() as db:
+            db.execute(
+                "UPDATE container SET state = ?, name = CASE WHEN ? THEN NULL ELSE name END, pid = 0, exit_code = ?,"
+                " error = ?, monitor = CASE WHEN ? THEN monitor ELSE 0 END WHERE id = ?",
+                (states.REMOVING if automatic else state, automatic, code, str(error), automatic, container.id),
+            )
+        failure = {"message": error.message, "hint": error.hint, "exit_code": code}
+        for client in self._clients:
+            client.send(frames.FAILED, jsontext.dumps(failure).encode())
+        clean_run(self._paths)
+        if automatic:
+            erase(self._root, container.id)
+
+
+def _internal(error: Exception) -> TackError:
+    if isinstance(error, OSError) and error.strerror:
+        about = f"{error.filename}: " if error.filename else ""
+        return TackError(f"cannot start container: {about}{error.strerror.lower()}")
+    import traceback
+
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
+    return TackError(f"cannot start container: internal error: {type(error).__name__}: {error} ({where})")
+
+
+def _note(_number: int, _frame: object) -> None:
+    """SIGCHLD: the wakeup descriptor has told already."""
+
+
+def _reap(pid: int) -> int | None:
+    """Collect every child that has ended. Returns the exit code of `pid`, when it is among them."""
+    code = None
+    while True:
+        try:
+            found, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return code
+        if found == 0:
+            return code
+        if found == pid:
+            value = os.waitstatus_to_exitcode(status)
+            code = value if value >= 0 else 128 - value
+
+
+def _shrink() -> None:
+    """Collect what is garbage, keep the rest out of later collections, and give free memory back to the system."""
+    gc.collect()
+    gc.freeze()
+    from hardtack.linux.libc import call
+
+    try:
+        call("malloc_trim", 0)
+    except (OSError, AttributeError):  # musl has none
+        pass
