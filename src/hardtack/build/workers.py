@@ -11,6 +11,7 @@ import threading
 
 from hardtack.build.errors import BuildError
 from hardtack.build.session import Cancelled
+from hardtack.linux.signals import TERM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +32,21 @@ def carry_out(session: Session, stages: list[StageRun]) -> None:
     if len(left) == 1:
         _alone(session, left[0])
         return
+    _load()
     pool = _Pool(session, left)
     pool.run(min(len(left), MAX_WORKERS, max(2, len(os.sched_getaffinity(0)))))
+
+
+def _load() -> None:
+    """Import what steps will need before there are threads: a step forks, and a module being imported stays locked."""
+    for name in (
+        "hardtack.build.steps.execute", "hardtack.build.steps.copy", "hardtack.build.steps.workdir",
+        "hardtack.build.steps.run", "hardtack.build.files.copier", "hardtack.build.files.unpack",
+        "hardtack.store.layer.pack", "hardtack.container.enclosure", "hardtack.container.placing",
+        "hardtack.container.reconcile", "hardtack.container.spec", "hardtack.container.users",
+        "hardtack.container.host", "hardtack.network.attach", "hardtack.linux.netns",
+    ):  # fmt: skip
+        __import__(name)
 
 
 def _alone(session: Session, stage: StageRun) -> None:
@@ -51,17 +65,18 @@ class _Pool:
         self.changed = threading.Condition()
         self.at_work = 0
         self.failure: BaseException | None = None
+        self.threads: list[threading.Thread] = []
 
     def run(self, count: int) -> None:
-        threads = [threading.Thread(target=self._work, name=f"build-{number}") for number in range(count)]
-        for thread in threads:
+        self.threads = [threading.Thread(target=self._work, name=f"build-{number}") for number in range(count)]
+        for thread in self.threads:
             thread.start()
         try:
-            for thread in threads:
+            for thread in self.threads:
                 thread.join()
         except BaseException:
             self._stop(None)
-            for thread in threads:
+            for thread in self.threads:
                 thread.join()
             raise
         if self.failure is not None:
@@ -73,6 +88,8 @@ class _Pool:
             if failure is not None and (self.failure is None or isinstance(self.failure, Cancelled)):
                 self.failure = failure
             self.changed.notify_all()
+            for thread in self.threads:
+                _end_children(thread.native_id)
 
     def _work(self) -> None:
         while (stage := self._next()) is not None:
@@ -102,3 +119,17 @@ class _Pool:
                     self.failure = self.failure or BuildError("cannot build: its stages wait for each other")
                     return None
                 self.changed.wait()
+
+
+def _end_children(thread: int | None) -> None:
+    """Ask the processes that a thread of ours has forked to end: they watch a command each, and clean up after it."""
+    try:
+        with open(f"/proc/self/task/{thread}/children", encoding="ascii") as file:
+            children = [int(text) for text in file.read().split()]
+    except OSError:
+        return
+    for child in children:
+        try:
+            os.kill(child, TERM)
+        except ProcessLookupError:
+            continue

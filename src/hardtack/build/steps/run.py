@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hardtack.build.dockerfile.instructions import Run
-    from hardtack.build.session import Session
+    from hardtack.build.session import Session, Vertex
     from hardtack.build.state import State
 
 SCRIPTS = "/dev/pipes"
@@ -98,9 +98,12 @@ class RunPlan:
 
     def work(self) -> Work:
         """The planned step."""
+        return Work(key_of("run", self.facts()), self.history, self._fill, self.diff_ids)
+
+    def _fill(self, upper: str, work: str, vertex: Vertex) -> None:
         from hardtack.build.steps.execute import Execution
 
-        return Work(key_of("run", self.facts()), self.history, Execution(self).run, self.diff_ids)
+        Execution(self).run(upper, work, vertex)
 
     def facts(self) -> dict[str, Any]:
         """What the result depends on."""
