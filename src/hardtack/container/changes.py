@@ -39,10 +39,14 @@ def _without(found: list[Change], ours: set[str]) -> list[Change]:
     for change in reversed(found):  # what lies in a directory stands behind it
         if change.path in ours:
             continue
-        inside = kept and kept[-1].path.startswith(change.path + "/")
-        if change.path not in above or change.kind != "C" or inside:
-            kept.append(change)
+        if change.path in above and change.kind == "C" and not _holds(change.path, kept):
+            continue
+        kept.append(change)
     return kept[::-1]
+
+
+def _holds(directory: str, changes: list[Change]) -> bool:
+    return any(change.path.startswith(directory + "/") for change in changes)
 
 
 def _is_place(path: str) -> bool:
