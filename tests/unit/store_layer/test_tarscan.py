@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardtack.store.layer.errors import BadTar, LayerTooLarge, TruncatedTar
@@ -70,6 +70,7 @@ def test_bad_tars_are_refused_however_the_bytes_arrive(case: str) -> None:
             apply(step)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_tar_cut_anywhere_inside_a_member_is_truncated(data: st.DataObject) -> None:
     whole = file(b"a", b"x" * 1000) + pax((b"mtime", b"1.5")) + file(b"b", b"y" * 10)
@@ -80,6 +81,7 @@ def test_a_tar_cut_anywhere_inside_a_member_is_truncated(data: st.DataObject) ->
         scan(whole[:cut])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2047), st.integers(1, 255))
 def test_a_flipped_byte_in_a_header_is_noticed(at: int, flip: int) -> None:
     data = bytearray(tar(file(b"some/name", b"1", mode=0o755, mtime=12345), directory(b"d")))
@@ -94,6 +96,7 @@ def test_a_flipped_byte_in_a_header_is_noticed(at: int, flip: int) -> None:
     assert found == scan(tar(file(b"some/name", b"1", mode=0o755, mtime=12345), directory(b"d"))).seen()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=3000))
 def test_noise_never_ends_in_anything_but_a_refusal(data: bytes) -> None:
     try:

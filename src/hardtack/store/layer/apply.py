@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _SMALL = 128 << 10  # compressed bytes that are not worth a thread
 _WAITING_IN = 16
-_WAITING_OUT = 6
+_WAITING_OUT = 16
 
 
 class Apply:

@@ -1,7 +1,7 @@
 """Compressed layers as streams of plain bytes: gzip by isal, zstd by its own library, both inside this process.
 
 Which it is, is told by the first bytes, as every engine does: media types in the wild are not always right. Promises
-bounded steps (no chunk of output is larger than a megabyte), a bounded total and ratio, that several members
+bounded steps (no chunk of output is larger than 256 KiB), a bounded total and ratio, that several members
 or frames one after another are read as one stream, and that a stream cut short is an error.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         def finish(self) -> None: ...
 
 
-STEP = 1 << 20
+STEP = 1 << 18
 _GZIP = b"\x1f\x8b"
 _RATIO = 5_000  # gzip cannot exceed 1,032; zstd can, and honest layers of mostly zeros do
 _RATIO_FREE = 8 << 30  # so many bytes may come out whatever the ratio

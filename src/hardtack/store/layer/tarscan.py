@@ -45,12 +45,11 @@ if TYPE_CHECKING:
     Fields = tuple[bytes, ...]
     Segments = list[tuple[int, int]]
     Steps = Generator[tuple[int, int], bytes, None]  # asks for (how many bytes, what to do with them)
-    Reading = Generator[tuple[int, int], bytes, bytes]
-    Map = Generator[tuple[int, int], bytes, tuple[Segments | None, int]]
+    Map = Generator[tuple[int, int], bytes, tuple[Segments, int] | None]
 
 # name mode uid gid size mtime checksum type link magic+version (owner's names) major minor prefix
 _unpack = struct.Struct("100s8s8s8s12s12s8sc100s8s64x8s8s155s12x").unpack
-_NAME, _MODE, _UID, _GID, _SIZE, _MTIME, _CHECKSUM, _FLAG, _LINK, _MAGIC, _MAJOR, _MINOR, _PREFIX = range(13)
+_NAME, _MODE, _UID, _GID, _SIZE, _MTIME, _, _FLAG, _LINK, _MAGIC, _MAJOR, _MINOR, _PREFIX = range(13)
 _ZEROS = bytes(tarfields.BLOCK)
 _USTAR = b"ustar\0"
 
@@ -162,7 +161,7 @@ class Scanner:
             if ended:
                 raise BadTar("a single block of zeros stands between members", offset=self._offset)
             fields = _unpack(block)
-            if not tarfields.checksum_matches(block, fields[_CHECKSUM]):
+            if not tarfields.checksum_matches(block):
                 raise BadTar("a header's checksum is wrong", offset=self._offset)
             try:
                 self._headers += 1
@@ -170,10 +169,19 @@ class Scanner:
                     raise LayerTooLarge("members", self._limits.members)
                 if fields[_FLAG] in _EXTENSIONS:
                     yield from self._read_extension(fields)
-                else:
-                    yield from self._read_member(block, fields)
+                    continue
+                sparse = None
+                if self._extra.any or fields[_FLAG] == b"S":
+                    sparse = yield from self._read_sparse_map(block, fields)
+                stored, wanted = self._take(block, fields, sparse)
             except ValueError as error:
                 raise BadTar(str(error), tarfields.text(fields[_NAME]), self._offset) from None
+            padding = -stored % tarfields.BLOCK
+            if wanted and stored:
+                yield stored, _PASS
+                stored = 0
+            if stored or padding:
+                yield stored + padding, _SKIP
         if self._extra.any:
             raise BadTar("an extended header stands before the end", offset=self._offset)
         yield _ALL_THE_REST
@@ -188,40 +196,8 @@ class Scanner:
             yield -size % tarfields.BLOCK, _SKIP
         self._extra.take(flag, content)
 
-    def _read_member(self, block: bytes, fields: Fields) -> Steps:
-        extra = self._extra if self._extra.any else None
-        kind = _KINDS.get(fields[_FLAG])
-        if kind is None:
-            raise ValueError(f"a member has the unknown type {fields[_FLAG]!r}")
-        name, size = self._name(fields), 0
-        if kind == FILE:
-            size = tarfields.number(fields[_SIZE])
-            if extra is not None:
-                size = extra.number(b"size", size)
-            if size < 0:
-                raise ValueError("a member has a negative size")
-        # Only files carry data, whatever the others' size fields say: as in Go's archive/tar, which made most layers.
-        stored, segments = size, None
-        if kind == FILE and name[-1:] == b"/":  # how the oldest tars wrote directories
-            kind, size = DIRECTORY, 0
-        elif kind == FILE and (extra is not None or fields[_FLAG] == b"S"):
-            segments, in_front = yield from self._read_sparse_map(block, fields, size)
-            if segments is not None:
-                stored = size - in_front
-                size = self._real_size(block, fields)
-                segments = tarfields.data_segments(segments, size, stored)
-        member = self._member(kind, name, size, segments, fields)
-        self._extra = Extensions(self._limits) if extra is not None else self._extra
-        wanted = member is not None and self._sink.member(member)
-        padding = -stored % tarfields.BLOCK
-        if wanted and stored:
-            yield stored, _PASS
-            stored = 0
-        if stored or padding:
-            yield stored + padding, _SKIP
-
-    def _read_sparse_map(self, block: bytes, fields: Fields, size: int) -> Map:
-        """The data segments of a sparse file, None for others, and how much of the payload the map itself takes."""
+    def _read_sparse_map(self, block: bytes, fields: Fields) -> Map:
+        """The data segments of a sparse file and how much of the payload the map itself takes; None for others."""
         if fields[_FLAG] == b"S":
             entries = tarfields.old_sparse(block, 4, 386)
             more = block[482]
@@ -231,8 +207,12 @@ class Scanner:
                 more = block[504]
                 self._check_segments(len(entries))
             return entries, 0
+        if _KINDS.get(fields[_FLAG]) != FILE:
+            return None
         if not self._extra.map_in_data:
-            return self._extra.segments(), 0
+            listed = self._extra.segments()
+            return None if listed is None else (listed, 0)
+        size = self._extra.number(b"size", tarfields.number(fields[_SIZE]))
         front, seen, lines = bytearray(), 0, 0
         while not lines or seen < lines:
             if len(front) + tarfields.BLOCK > min(size, 48 * self._limits.segments):
@@ -242,6 +222,31 @@ class Scanner:
             seen += block.count(b"\n")
             lines = lines or lines_in_front(front, self._limits.segments)
         return map_in_front(bytes(front), lines), len(front)
+
+    def _take(self, block: bytes, fields: Fields, sparse: tuple[Segments, int] | None) -> tuple[int, bool]:
+        """Hand the member on. Returns how many stored bytes follow and whether the sink wants them."""
+        kind = _KINDS.get(fields[_FLAG])
+        if kind is None:
+            raise ValueError(f"a member has the unknown type {fields[_FLAG]!r}")
+        name, size, segments = self._name(fields), 0, None
+        if kind == FILE:
+            # Only files carry data, whatever the others' size fields say: as in Go's archive/tar, which made most.
+            size = tarfields.number(fields[_SIZE])
+            if self._extra.any:
+                size = self._extra.number(b"size", size)
+            if size < 0:
+                raise ValueError("a member has a negative size")
+        stored = size
+        if kind == FILE and name[-1:] == b"/":  # how the oldest tars wrote directories
+            kind, size = DIRECTORY, 0
+        elif sparse is not None:
+            stored -= sparse[1]
+            size = self._real_size(block, fields)
+            segments = tarfields.data_segments(sparse[0], size, stored)
+        member = self._member(kind, name, size, segments, fields)
+        if self._extra.any:
+            self._extra = Extensions(self._limits)
+        return stored, member is not None and self._sink.member(member)
 
     def _check_segments(self, count: int) -> None:
         if count > self._limits.segments:
@@ -271,7 +276,7 @@ class Scanner:
                 return Member(marked[0], marked[1], 0) if marked[0] else None
         if not path and kind != DIRECTORY:
             raise ValueError("the root of the layer is no directory")
-        uid, gid, mtime, nsec = numbers[fields[_UID]], numbers[fields[_GID]], tarfields.number(fields[_MTIME]), 0
+        uid, gid, mtime, nsec = numbers[fields[_UID]], numbers[fields[_GID]], numbers[fields[_MTIME]], 0
         link = tarfields.text(fields[_LINK])
         if extra.any:
             uid, gid, link = extra.number(b"uid", uid), extra.number(b"gid", gid), extra.link(link)
