@@ -30,6 +30,7 @@ _REAP_PATIENCE = 2.0
 
 def adopt(root: Root, container: Container) -> None:
     """Fork a monitor for a running container that this process has claimed. Returns once the new one holds it."""
+    root.close()  # see `start.Pad`
     ready, told = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
     if pid == 0:

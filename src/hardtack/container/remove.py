@@ -7,13 +7,71 @@ leaves something that the next command finishes.
 from __future__ import annotations
 
 import os
+import time
 
-from hardtack.container.row import Paths, cgroup_of
+from hardtack.container import states
+from hardtack.container.errors import ContainerError
+from hardtack.container.row import Paths, cgroup_of, claim, get
 from hardtack.container.tree import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hardtack.container.row import Container
     from hardtack.store.root import Root
+
+_PATIENCE = 60.0
+_POLL = 0.003
+
+
+def remove(root: Root, text: str, force: bool = False, volumes: bool = False) -> None:
+    """Remove a container.
+
+    Args:
+        force: kill it first if it runs.
+        volumes: remove its anonymous volumes, too.
+    Raises:
+        NoSuchContainer, AmbiguousContainer.
+        ContainerError: it runs and is not to be killed.
+    """
+    from hardtack.container.control import current, kill_now
+
+    container = current(root, text)
+    if container.state in states.ALIVE:
+        if not force:
+            _refuse(container)
+        kill_now(root, container)
+    if _take(root, container.id):
+        erase(root, container.id, volumes or container.autoremove)
+
+
+def _refuse(container: Container) -> None:
+    if container.state == states.PAUSED:
+        why = "container is paused and must be unpaused first"
+    else:
+        why = f"container is {container.state}: stop the container before removing or force remove"
+    raise ContainerError(f'cannot remove container "/{container.name}": {why}')
+
+
+def _take(root: Root, ident: str) -> bool:
+    """Claim a container for its removal, once the last run is cleaned up. Returns whether there is still one."""
+    from hardtack.container.reconcile import settle
+
+    until = time.monotonic() + _PATIENCE
+    while True:
+        with root.transaction() as db:
+            found = get(db, ident)
+            if found is None:
+                return False
+            if found.monitor == 0 and "remove" in states.TRANSITIONS[found.state]:
+                db.execute("UPDATE container SET state = 'removing', name = NULL WHERE id = ?", (ident,))
+                claim(db, ident)
+                return True
+        if not found.claimed():
+            settle(root, found)
+        elif time.monotonic() > until:
+            raise ContainerError(f"cannot remove container {ident[:12]}: process {found.monitor} holds it")
+        else:
+            time.sleep(_POLL)
 
 
 def clean_run(paths: Paths) -> None:
@@ -33,7 +91,10 @@ def clean_run(paths: Paths) -> None:
             remove_tree(path)
         except FileNotFoundError:
             continue
-    os.rmdir(paths.run)
+    try:
+        os.rmdir(paths.run)
+    except FileNotFoundError:
+        return
 
 
 def erase(root: Root, ident: str, volumes: bool = True) -> None:

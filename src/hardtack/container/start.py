@@ -87,6 +87,8 @@ class Pad:
     __slots__ = ("_connection",)
 
     def __init__(self, root: Root) -> None:
+        # SQLite's locks belong to a process: a child that inherits an open database believes to hold its parent's.
+        root.close()
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         if os.fork() == 0:
             try:

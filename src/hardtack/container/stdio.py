@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hardtack.container.row import Paths
 
 _OUTPUTS = ("stdout", "stderr")
-_CONSOLE = "console.sock"
+CONSOLE = "console.sock"
 _PIECE = 65_536
 
 
@@ -62,12 +62,12 @@ class Stdio:
         return self
 
     @classmethod
-    def terminal(cls, directory: int) -> Stdio:
-        """Wait for a terminal from the runtime at console.sock in an open directory; it is taken by `receive`."""
+    def terminal(cls, directory: int, name: str = CONSOLE) -> Stdio:
+        """Wait for a terminal from the runtime at a socket in an open directory; it is taken by `receive`."""
         self = cls(True)
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         self.child = (null, null, null)
-        self._console = listen(directory, _CONSOLE)
+        self._console = listen(directory, name)
         return self
 
     @classmethod
@@ -83,7 +83,7 @@ class Stdio:
 
     def console_arguments(self) -> list[str]:
         """What the runtime has to be told."""
-        return ["--console-socket", _CONSOLE] if self.tty else []
+        return ["--console-socket", CONSOLE] if self.tty else []
 
     def receive(self) -> None:
         """Take the terminal's other end from the runtime, which has sent it before it ended.
