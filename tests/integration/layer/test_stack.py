@@ -16,9 +16,13 @@ import pytest
 from hardtack.linux import mount as mounts
 from hardtack.oci.digest import Digest
 from hardtack.store.layer import LayerStore, mounting
+from hardtack.store.layer.erofs.image import ImageWriter
 from hardtack.store.layer.errors import LayerUnknown, MountFailed
+from hardtack.store.layer.member import FILE, Member
+from hardtack.store.layer.tree import Tree
 from hardtack.store.layer.writer import Layer
 from hardtack.store.root import Root
+from support.disks import small_disk
 from support.rawtar import directory, file, tar
 from support.trees import snapshot
 from support.world import mounts_below
@@ -274,3 +278,96 @@ def test_mounting_imports_nothing_that_slows_a_start(root: Root) -> None:
                           capture_output=True, text=True, check=True)  # fmt: skip
     assert done.stdout.strip() == "[]"
     assert root.id
+
+
+def test_a_root_on_a_memory_disk_works(driver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """EROFS cannot be mounted from files of a tmpfs: loop devices step in."""
+    with small_disk(tmp_path / "disk", "32m") as disk:
+        monkeypatch.setenv("HARDTACK_RUN", str(disk / "run"))
+        root = Root.open(str(disk / "root"))
+        try:
+            store = LayerStore(root)
+            assert store.driver == driver
+            made = []
+            for name in (b"one", b"two", b"three"):
+                with store.writer(None) as writer:
+                    writer.write(tar(file(name, name * 1000)))
+                    made.append(writer.commit(None).diff_id)
+            for place in ("top", "upper", "work"):
+                (disk / place).mkdir()
+            store.mount(made, str(disk / "top"), str(disk / "upper"), str(disk / "work"), holder="x")
+            assert sorted(os.listdir(disk / "top")) == ["one", "three", "two"]
+            assert (disk / "top" / "three").read_bytes() == b"three" * 1000
+            mounts.umount(str(disk / "top"))
+            store.release("x")
+            assert mounts_below(disk / "root") == mounts_below(disk / "run") == []
+        finally:
+            root.close()
+
+
+def test_a_file_beyond_four_gibibytes_is_read_at_its_end(tmp_path: Path) -> None:
+    size = (5 << 30) + 123
+    (tmp_path / "layer").mkdir()
+    with open(tmp_path / "layer" / "tar", "wb") as out:
+        out.truncate(512 + size + -size % 512)
+        out.seek(512 + size - 3)
+        out.write(b"end")
+    tree = Tree()
+    tree.add(Member(FILE, b"huge", size=size, offset=512))
+    image = ImageWriter(tree.root, 512 + size, lambda offset, length: b"")
+    (tmp_path / "layer" / "index").write_bytes(b"".join(image.pieces("00" * 32)))
+    (tmp_path / "fs").mkdir()
+    mounting.mount_erofs("sha256:test", str(tmp_path / "layer"), str(tmp_path / "fs"))
+    try:
+        with open(tmp_path / "fs" / "huge", "rb") as huge:
+            assert huge.seek(0, os.SEEK_END) == size
+            huge.seek(size - 5)
+            assert huge.read() == b"\0\0end"
+    finally:
+        mounts.umount(str(tmp_path / "fs"))
+
+
+_MAPPED = """
+import os, sys
+from hardtack.linux import mount as mounts
+from hardtack.store.layer import LayerStore
+from hardtack.store.root import Root
+store = LayerStore(Root.open())
+print(store.driver)
+made = []
+for name in sys.argv[1:3]:
+    with store.writer(None) as writer:
+        writer.write(open(name, "rb").read())
+        made.append(writer.commit(None).diff_id)
+for place in ("top", "upper", "work"):
+    os.mkdir(place)
+store.mount(made, "top", "upper", "work", holder="x")
+print(sorted(os.listdir("top")), sorted(os.listdir("top/d")))
+os.mkdir("top/fresh")
+mounts.umount("top")
+store.release("x")
+print([repr(change) for change in store.changes("upper", made)])
+"""
+
+
+def test_a_user_who_is_mapped_to_root_stacks_unpacked_layers(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "low.tar").write_bytes(tar(file(b"kept", b"1"), file(b"gone", b"1"), file(b"d/low", b"1")))
+    (work / "high.tar").write_bytes(tar(file(b".wh.gone"), file(b"d/.wh..wh..opq"), file(b"d/high", b"1")))
+    environment = {
+        **os.environ,
+        "HARDTACK_ROOT": str(work / "root"),
+        "HARDTACK_RUN": str(work / "run"),
+        "HARDTACK_LAYERS": "",
+        "PYTHONPATH": ":".join(path for path in sys.path if path),
+    }
+    command = ["unshare", "-U", "-m", "--map-root-user"]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", _MAPPED, "low.tar", "high.tar"],
+        cwd=work, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.stderr.startswith("unshare"):
+        pytest.skip(f"no user namespaces here: {done.stderr.strip()[-200:]}")
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == ["overlay", "['d', 'kept'] ['high']", "['A /fresh']"]

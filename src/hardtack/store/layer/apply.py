@@ -12,6 +12,7 @@ import threading
 from hardtack.oci.mediatypes import is_layer
 from hardtack.store.layer.decompress import Bound, ByContent
 from hardtack.store.layer.errors import UnsupportedLayer
+from hardtack.store.layer.member import DEFAULT_LIMITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Apply:
         if media_type and not is_layer(media_type):
             raise UnsupportedLayer(media_type)
         self._writer = layers.writer(expected_diff, limits)
-        self._decompressor = ByContent(Bound())
+        self._decompressor = ByContent(Bound((limits or DEFAULT_LIMITS).tar_bytes))
         self._small: list[bytes] = []
         self._held = 0
         self._pipe: _Pipe | None = None

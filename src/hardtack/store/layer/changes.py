@@ -6,6 +6,7 @@ import os
 import stat
 
 from hardtack.linux import openat2, xattr
+from hardtack.store.layer.mounting import opaque_xattr
 from hardtack.store.layer.view import View
 
 TYPE_CHECKING = False
@@ -59,7 +60,7 @@ def _walk(top: int, base: int) -> Iterator[tuple[bytes, str]]:
             # What the layers below have here; an opaque directory hides all that it does not have itself.
             lower = _names(base, path)
             names = set(map(os.fsencode, os.listdir(directory)))
-            if path and xattr.get(directory, "trusted.overlay.opaque") is not None:
+            if path and xattr.get(directory, opaque_xattr()) is not None:
                 yield from ((_join(path, name), DELETED) for name in lower - names)
             for name in names:
                 status = os.stat(name, dir_fd=directory, follow_symlinks=False)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from hardtack.store.root import Root
 
-OPAQUE_XATTR = "trusted.overlay.opaque"
+_nested: bool | None = None
 
 _LAYER_FLAGS = mounts.MS_RDONLY | mounts.MS_NODEV | mounts.MS_NOSUID
 _DATA_LIMIT = 4000
@@ -35,6 +35,20 @@ _OVERLAY_OPTIONS: tuple[tuple[str, str], ...] = (
     ("index", "off"),
     ("xino", "on"),
 )
+
+
+def in_user_namespace() -> bool:
+    """Whether root here is a mapped user, for whom overlayfs keeps its marks in `user.` attributes (Linux 5.11)."""
+    global _nested
+    if _nested is None:
+        with open("/proc/self/uid_map", encoding="ascii") as file:
+            _nested = file.read().split() != ["0", "0", "4294967295"]
+    return _nested
+
+
+def opaque_xattr() -> str:
+    """The attribute that makes a directory opaque."""
+    return "user.overlay.opaque" if in_user_namespace() else "trusted.overlay.opaque"
 
 
 def layer_path(root: Root, diff_id: str) -> str:
@@ -272,6 +286,8 @@ def mount_erofs_by_loop(diff_id: str, index: str, tar: str, target: str) -> None
 def mount_overlay(lower: list[str], target: str, upper: str | None, work: str | None, volatile: bool) -> None:
     """Mount a stack, topmost first. One option per layer (Linux 6.8) has no limit on their number or names."""
     options: list[tuple[str, str | None]] = [("source", "overlay"), *_OVERLAY_OPTIONS]
+    if in_user_namespace():
+        options.append(("userxattr", None))
     if volatile and upper is not None:
         options.append(("volatile", None))
     places = [("lowerdir+", path) for path in lower]
@@ -316,9 +332,10 @@ def _mount_overlay_classic(
 
 def _above_opaque(lower: list[str]) -> list[str]:
     """Leave out what lies below a layer whose root is opaque: overlayfs itself does not look at roots."""
+    name = opaque_xattr()
     for position in range(len(lower) - 1, 0, -1):
         try:
-            os.getxattr(lower[position], OPAQUE_XATTR)
+            os.getxattr(lower[position], name)
         except OSError:
             continue
         return lower[position:]

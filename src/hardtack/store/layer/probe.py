@@ -12,7 +12,7 @@ from hardtack.linux import mount as mounts
 from hardtack.store.layer.erofs.builder import INDEX, TAR, ErofsBuilder
 from hardtack.store.layer.errors import DriverUnusable, LayerError
 from hardtack.store.layer.member import FORMATS, WHITEOUT
-from hardtack.store.layer.mounting import OPAQUE_XATTR, mount_erofs, mount_overlay
+from hardtack.store.layer.mounting import mount_erofs, mount_overlay, opaque_xattr
 from hardtack.store.layer.remove import remove_tree
 
 TYPE_CHECKING = False
@@ -88,7 +88,7 @@ def try_overlay(root: Root) -> str:
         for name in ("lower", "lowest", "fs"):
             os.mkdir(f"{path}/{name}")
         os.mknod(f"{path}/lower/whiteout", FORMATS[WHITEOUT] | 0o600, 0)
-        os.setxattr(f"{path}/lower", OPAQUE_XATTR, b"y")
+        os.setxattr(f"{path}/lower", opaque_xattr(), b"y")
         mount_overlay([f"{path}/lower", f"{path}/lowest"], f"{path}/fs", None, None, False)
         mounts.umount(f"{path}/fs", mounts.MNT_DETACH)
 

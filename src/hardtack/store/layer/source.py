@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 from io import BufferedReader
 
 from hardtack.store.layer.decompress import DecompressedFile
-from hardtack.store.layer.errors import LayerUnknown
+from hardtack.store.layer.errors import LayerUnknown, TruncatedTar
 from hardtack.store.layer.member import Member
 from hardtack.store.layer.mounting import layer_path
 from hardtack.store.layer.tarscan import Scanner
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
 
     from hardtack.store.root import Root
 
-_STEP = 8 << 20
+_STEP = 1 << 20
+_HEADERS = 16 << 10  # read at once; most files of an image are smaller
 
 
 def open_tar(root: Root, diff_id: str) -> BinaryIO:
@@ -44,26 +44,26 @@ def listing(root: Root, diff_id: str) -> Iterator[Member]:
     with open_tar(root, diff_id) as file:
         collected = _Collected()
         scanner = Scanner(collected)
-        for chunk in _chunks(file):
+        for chunk in _chunks(file, scanner):
             scanner.feed(chunk)
             yield from collected.take()
         scanner.finish()
         yield from collected.take()
 
 
-def _chunks(file: BinaryIO) -> Iterator[memoryview | bytes]:
-    """A kept tar is mapped, so that only its headers are ever read; anything else is read through."""
+def _chunks(file: BinaryIO, scanner: Scanner) -> Iterator[bytes]:
+    """The bytes of a tar; of one that was kept only those around its headers."""
     if isinstance(file, BufferedReader):
-        while chunk := file.read(1 << 20):
+        while chunk := file.read(_STEP):
             yield chunk
         return
-    size = os.fstat(file.fileno()).st_size
-    if not size:
-        return
-    with mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as view:
-        for start in range(0, size, _STEP):
-            with view[start : start + _STEP] as piece:
-                yield piece
+    descriptor = file.fileno()
+    size = os.fstat(descriptor).st_size
+    while chunk := os.pread(descriptor, _HEADERS, scanner.size):
+        yield chunk
+        scanner.skip()
+    if scanner.size > size:
+        raise TruncatedTar("the kept file is shorter than its last member", offset=size)
 
 
 class _Collected:

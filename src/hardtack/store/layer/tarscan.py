@@ -137,6 +137,16 @@ class Scanner:
                 need, use = send(block)
         self._need, self._use = need, use
 
+    def skip(self) -> int:
+        """How many of the next bytes nobody wants; they count as fed, so the caller may leave them out."""
+        if self._use != _SKIP:
+            return 0
+        skipped = self._need
+        self.size += skipped
+        self._position = self.size
+        self._need, self._use = self._reader.send(b"")
+        return skipped
+
     def finish(self) -> None:
         """Say that no more bytes come. A missing end of archive is forgiven, as everywhere; a cut member is not.
 

@@ -17,6 +17,7 @@ from hardtack.store.disk import is_full, sync_path
 from hardtack.store.errors import StoreFull
 from hardtack.store.layer.errors import DiffMismatch, LayerError
 from hardtack.store.layer.member import DEFAULT_LIMITS, Limits
+from hardtack.store.layer.mounting import opaque_xattr
 from hardtack.store.layer.probe import EROFS
 from hardtack.store.layer.removal import GONE, NEW, size_of
 from hardtack.store.layer.remove import remove_tree
@@ -182,4 +183,4 @@ def _builder(driver: str, path: str, limits: Limits) -> Builder:
         return ErofsBuilder(path, limits)
     from hardtack.store.layer.overlay.builder import OverlayBuilder
 
-    return OverlayBuilder(path, limits)
+    return OverlayBuilder(path, limits, opaque_xattr())

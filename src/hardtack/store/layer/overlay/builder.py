@@ -38,7 +38,7 @@ class OverlayBuilder:
 
     Args:
         path: the directory; whoever made it removes it when the layer fails.
-        opaque: the attribute that makes a directory opaque; `user.overlay.opaque` inside a user namespace.
+        opaque: the attribute that makes a directory opaque; another one inside a user namespace.
     """
 
     driver = "overlay"
