@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hardtack.registry")
 
-_PAUSE = 30.0
 _BREATH = 0.02
 _SELDOM = 20  # every so many rounds, what needs a look at whole tables or folders
 
@@ -57,10 +56,9 @@ class Collector:
 
     async def run(self) -> None:
         """Collect for ever, round after round."""
-        grace = self._service.limits.grace
         rounds = 0
         while True:
-            await asyncio.sleep(min(_PAUSE, max(grace / 4, 0.2)))
+            await asyncio.sleep(self._service.limits.pause)
             try:
                 with self._turn() as ours:
                     if ours:

@@ -26,16 +26,19 @@ class Limits:
     Attributes:
         manifest: bytes of a manifest.
         grace: how long content that nothing needs stays, and a push in progress may count on what it found.
+        pause: between two rounds of the collector.
         upload_life: how long an upload may rest between two requests.
         body_idle: how long a client may send nothing in the middle of a body, or take nothing of an answer.
         header_time: how long a client may take for the head of a request.
         keep_alive: how long a connection may be idle.
         connections: at most, per worker.
         drain: how long requests in progress have to end when the server stops.
+        sparse_images: accept images whose layers the repository does not hold.
     """
 
     manifest: int = 4 << 20
     grace: float = 900.0
+    pause: float = 30.0
     upload_life: float = 86_400.0
     body_idle: float = 60.0
     header_time: float = 20.0

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from hardtack.cli.parse import Args, Streams
     from hardtack.registry.server.settings import Address, Settings
 
+_PAUSE, _PAUSE_LEAST = 30.0, 0.2  # seconds between two rounds of the collector
+
 COMMAND = Command(
     "[OPTIONS]",
     "Serve a registry over HTTP",
@@ -54,7 +56,8 @@ def _settings(args: Args, addresses: tuple[Address, ...]) -> Settings:
 
     if "workers" in args.given and args.workers < 1:
         raise TackError("cannot serve with fewer than one worker")
-    limits = Limits(grace=args.grace, sparse_images=args.sparse)
+    pause = min(_PAUSE, max(_PAUSE_LEAST, args.grace / 4))
+    limits = Limits(grace=args.grace, pause=pause, sparse_images=args.sparse)
     return Settings(
         os.path.abspath(args.root if args.root and "root" in args.given else _default_root(args.root)),
         addresses,

@@ -13,7 +13,7 @@ CUT = 4000
 # Control characters but tab and line feed, and those that turn the direction of text around or cannot be seen.
 _TRICKS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _NOP = re.compile(r"/bin/sh -c #\(nop\)\s*")
-_SHELL = re.compile(r"(?:RUN )?/bin/(?:ba|a)?sh (?:-[a-z]+ )*-[a-z]*c ")
+_SHELL = re.compile(r"(?:RUN )?/bin/(?:ba|a)?sh (?:-o [a-z]+ |-[a-z]+ )*?-[a-z]*c ")
 _BUILD_ARGS = re.compile(r"(?:RUN )?\|(\d+) ")
 _FOLD = re.compile(r"(?:[ \t]*\n)?[ \t]{2,}|\t")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{5,18}(?:Z|[+-]\d\d:\d\d)?", re.ASCII)

@@ -165,7 +165,7 @@ def _parsed(manifest: Manifest, config: bytes | None) -> tuple[ImageConfig | Non
     if not mediatypes.is_config(manifest.config.media_type):
         return None, ""
     if config is None:
-        return None, "The image's config is not in this repository."
+        return None, "The image's config is not in this repository, or too large to be shown."
     try:
         return ImageConfig.parse(config), ""
     except OciError as error:

@@ -11,7 +11,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hardtack.registry.errors import StorageFull
 from hardtack.registry.metadata.sqlite import changes, collecting, reading
+from hardtack.registry.metadata.sqlite.ballast import Ballast
 from hardtack.registry.metadata.sqlite.database import connect, prepare
 from hardtack.registry.metadata.sqlite.writer import Writer
 
@@ -49,6 +51,8 @@ class SqliteMetadata:
         self._listing = connect(path, writing=False)
         self._lister = ThreadPoolExecutor(1, "registry-lister")
         self._writer = Writer(path)
+        self._ballast = Ballast(f"{path}-ballast")
+        self._ballast.take()
 
     async def close(self) -> None:
         await self._writer.close()
@@ -58,6 +62,15 @@ class SqliteMetadata:
 
     async def _list(self, question: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._lister, question, self._listing, *args)
+
+    async def _free(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a change that frees space, with the space held back for it when there is no other."""
+        try:
+            return await self._writer.do(change)
+        except StorageFull:
+            if not self._ballast.drop():
+                raise
+            return await self._writer.do(change)
 
     # Reading
 
@@ -149,25 +162,25 @@ class SqliteMetadata:
 
     async def delete_tag(self, repository: str, tag: str, who: str) -> bool:
         now = self._clock()
-        return await self._writer.do(lambda db: changes.delete_tag(db, repository, tag, who, now))
+        return await self._free(lambda db: changes.delete_tag(db, repository, tag, who, now))
 
     async def delete_manifest(self, repository: str, digest: str, who: str, spare: float) -> bool:
         now = self._clock()
-        return await self._writer.do(lambda db: changes.delete_manifest(db, repository, digest, who, spare, now))
+        return await self._free(lambda db: changes.delete_manifest(db, repository, digest, who, spare, now))
 
     async def delete_blob(self, repository: str, digest: str) -> bool:
         now = self._clock()
-        return await self._writer.do(lambda db: changes.delete_blob(db, repository, digest, now))
+        return await self._free(lambda db: changes.delete_blob(db, repository, digest, now))
 
     # Collecting
 
     async def drop_uploads(self, idle: float, limit: int = 100) -> list[str]:
         before = self._clock() - idle
-        return await self._writer.do(lambda db: collecting.drop_uploads(db, before, limit))
+        return await self._free(lambda db: collecting.drop_uploads(db, before, limit))
 
     async def drop_links(self, idle: float, limit: int = 500) -> int:
-        now = self._clock()
-        return await self._writer.do(lambda db: collecting.drop_links(db, now - idle, limit, now))
+        before = self._clock() - idle
+        return await self._free(lambda db: collecting.drop_links(db, before, limit))
 
     async def drop_blobs(self, idle: float, remove: RemoveBlobs, limit: int = 100) -> list[tuple[str, int]]:
         before = self._clock() - idle
@@ -180,11 +193,13 @@ class SqliteMetadata:
         def change(db: sqlite3.Connection) -> list[tuple[str, int]]:
             return collecting.drop_blobs(db, before, limit, removed)
 
-        return await self._writer.do(change)
+        gone = await self._free(change)
+        self._ballast.take()
+        return gone
 
     async def drop_repositories(self, idle: float, limit: int = 100) -> list[str]:
         before = self._clock() - idle
-        return await self._writer.do(lambda db: collecting.drop_repositories(db, before, limit))
+        return await self._free(lambda db: collecting.drop_repositories(db, before, limit))
 
 
 async def _as_coroutine(remove: RemoveBlobs, digests: Sequence[str]) -> None:

@@ -192,12 +192,12 @@ def delete_blob(db: sqlite3.Connection, repository: str, digest: str, now: float
     return True
 
 
-def unlink(db: sqlite3.Connection, home: int, digest: str, now: float) -> None:
-    """Take a blob out of a repository; from the last one on, it is idle."""
+def unlink(db: sqlite3.Connection, home: int, digest: str, idle: float) -> None:
+    """Take a blob out of a repository. Out of the last one it is idle, since the given moment."""
     db.execute("DELETE FROM link WHERE repository = ? AND digest = ?", (home, digest))
     db.execute(
         "UPDATE blob SET idle = ? WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM link WHERE link.digest = blob.digest)",
-        (now, digest),
+        (idle, digest),
     )
 
 

@@ -19,17 +19,17 @@ def drop_uploads(db: sqlite3.Connection, before: float, limit: int) -> list[str]
     return [upload for upload, finished in found if not finished]
 
 
-def drop_links(db: sqlite3.Connection, before: float, limit: int, now: float) -> int:
-    """Unlink what no manifest needs, except where somebody is pushing."""
+def drop_links(db: sqlite3.Connection, before: float, limit: int) -> int:
+    """Unlink what no manifest needs, except where somebody is pushing. Blobs are idle since their last link was."""
     rows = db.execute(
-        "SELECT l.repository, l.digest FROM link l JOIN repository r ON r.id = l.repository WHERE l.idle < ?"
+        "SELECT l.repository, l.digest, l.idle FROM link l JOIN repository r ON r.id = l.repository WHERE l.idle < ?"
         " AND NOT EXISTS (SELECT 1 FROM edge e WHERE e.repository = l.repository AND e.child = l.digest)"
         " AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.repository = r.name AND u.finished = 0 AND u.touched >= ?)"
         " ORDER BY l.idle LIMIT ?",
         (before, before, limit),
     ).fetchall()
-    for repository, digest in rows:
-        unlink(db, repository, digest, now)
+    for repository, digest, idle in rows:
+        unlink(db, repository, digest, idle)
     return len(rows)
 
 

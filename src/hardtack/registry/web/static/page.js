@@ -1,15 +1,22 @@
 // Copy buttons: there without a script the command is still text that can be selected.
 "use strict";
+const copy = async (text) => {
+  if (navigator.clipboard) {
+    try { return await navigator.clipboard.writeText(text), true; } catch { /* the older way may still work */ }
+  }
+  const field = document.createElement("textarea"); // without TLS browsers offer only this
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  return done;
+};
 for (const button of document.querySelectorAll("button.copy")) {
-  if (!navigator.clipboard) continue;
   button.hidden = false;
   button.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(button.dataset.copy);
-      button.textContent = "Copied";
-    } catch {
-      button.textContent = "Select it by hand";
-    }
+    button.textContent = await copy(button.dataset.copy) ? "Copied" : "Select it by hand";
+    button.focus();
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
 }

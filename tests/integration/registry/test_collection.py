@@ -1,0 +1,213 @@
+"""Space is returned while the registry serves, and nothing that somebody needs is ever taken."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hardtack.oci.digest import Digest
+from hardtack.registry.collector import Collector, Freed
+from support.our_registry import Client, our_registry
+from support.registry_worker import Worker, registry_worker
+
+NEVER = 1e9
+
+
+@pytest.fixture
+def now(tmp_path: Path) -> Iterator[Worker]:
+    """A worker that collects what is idle at once, when it is told to."""
+    with registry_worker(tmp_path / "root", grace=-1.0, pause=NEVER, upload_life=NEVER) as running:
+        yield running
+
+
+def collect(worker: Worker, root: Path, thorough: bool = True) -> Freed:
+    return worker.run(Collector(worker.service, str(root)).collect(thorough))
+
+
+def files(root: Path) -> set[str]:
+    return {path.name for folder in ("blobs", "trash") for path in (root / folder).rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "root"
+
+
+def test_deleting_an_image_returns_its_space(now: Worker, root: Path) -> None:
+    layers = [os.urandom(10_000), os.urandom(20_000)]
+    digest = now.client.push_image("c/a", "v1", layers)
+    assert collect(now, root).blobs == 0
+    now.client("DELETE", f"/v2/c/a/manifests/{digest}")
+    freed = collect(now, root)
+    assert freed.blobs == 3
+    assert freed.size >= 30_000
+    assert files(root) == set()
+
+
+def test_what_another_repository_links_to_stays(now: Worker, root: Path) -> None:
+    layer = os.urandom(10_000)
+    digest = now.client.push_image("c/a", "v1", [layer])
+    now.client.push_image("c/b", "v1", [layer])
+    now.client("DELETE", f"/v2/c/a/manifests/{digest}")
+    collect(now, root)
+    assert now.client("GET", f"/v2/c/b/blobs/{Digest.of(layer)}").body == layer
+    assert now.client("GET", f"/v2/c/a/blobs/{Digest.of(layer)}").status == 404
+
+
+def test_an_index_keeps_its_images_and_a_subject_its_referrers(now: Worker, root: Path) -> None:
+    children = {name: now.client.push_image("c/i", f"tmp-{name}", [os.urandom(999)]) for name in ("amd64", "arm64")}
+    now.client.push_index("c/i", "v1", children)
+    for name in children:
+        now.client("DELETE", f"/v2/c/i/manifests/tmp-{name}")
+    empty = now.client.push_blob("c/i", b"{}")
+    config = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": empty, "size": 2}
+    subject = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": children["amd64"], "size": 1}
+    document = {"schemaVersion": 2, "config": config, "layers": [], "subject": subject}
+    raw = json.dumps(document).encode()
+    signature = now.client.push_manifest("c/i", Digest.of(raw), raw)
+    collect(now, root)
+    for digest in (*children.values(), signature):
+        manifest = now.client("GET", f"/v2/c/i/manifests/{digest}")
+        assert manifest.status == 200
+        for part in (manifest.json()["config"], *manifest.json()["layers"]):
+            assert now.client("HEAD", f"/v2/c/i/blobs/{part['digest']}").status == 200
+
+
+def test_blobs_of_a_push_in_progress_stay_however_long_it_takes(tmp_path: Path, root: Path) -> None:
+    with registry_worker(root, grace=0.2, pause=NEVER, upload_life=NEVER) as worker:
+        layer = worker.client.push_blob("c/slow", b"the first layer, long ago")
+        location = worker.client("POST", "/v2/c/slow/blobs/uploads/").headers["location"]
+        for number in range(8):
+            time.sleep(0.1)
+            assert worker.client("PATCH", location, bytes([number]) * 100).status == 202
+            collect(worker, root)
+        assert worker.client("HEAD", f"/v2/c/slow/blobs/{layer}").status == 200
+        worker.client("DELETE", location)
+        time.sleep(0.3)
+        collect(worker, root)
+        assert worker.client("HEAD", f"/v2/c/slow/blobs/{layer}").status == 404
+
+
+def test_a_blob_that_an_upload_has_claimed_stays(now: Worker, root: Path) -> None:
+    """The collector strikes between the claim and the link, the one moment in which no link speaks for the blob."""
+    data = b"claimed"
+    digest = Digest.of(data)
+    upload = "7b9d4942-fd01-4ea2-89b8-5e7d33afb5e0"
+    service = now.service
+
+    async def push_with_collection_in_between() -> None:
+        await service.blobs.begin(upload)
+        async with service.blobs.append(upload) as appender:
+            await appender.write(data)
+            size = await appender.seal(digest)
+            await service.metadata.claim(upload, "c/a", "", digest, size)
+            await Collector(service, str(root)).collect()
+            await appender.publish(digest)
+            await Collector(service, str(root)).collect()
+            await service.metadata.finish_upload(upload, "c/a", digest, size)
+
+    now.run(push_with_collection_in_between())
+    assert now.client("GET", f"/v2/c/a/blobs/{digest}").body == data
+
+
+def test_what_was_pushed_just_now_is_spared_when_an_image_is_deleted(tmp_path: Path, root: Path) -> None:
+    with registry_worker(root, grace=60.0, pause=NEVER) as worker:
+        layer = b"pushed by two at once"
+        digest = worker.client.push_image("c/race", "v1", [layer])
+        worker.client.push_blob("c/race", layer)  # somebody else is about to push another image of it
+        worker.client("DELETE", f"/v2/c/race/manifests/{digest}")
+        assert worker.client("HEAD", f"/v2/c/race/blobs/{Digest.of(layer)}").status == 200
+
+
+def test_abandoned_uploads_expire(tmp_path: Path, root: Path) -> None:
+    with registry_worker(root, upload_life=0.2, pause=NEVER) as worker:
+        location = worker.client("POST", "/v2/c/gone/blobs/uploads/").headers["location"]
+        worker.client("PATCH", location, b"x" * 5000)
+        (root / "uploads" / "7b9d4942-fd01-4ea2-89b8-5e7d33afb5e0").write_bytes(b"of a process that died")
+        collect(worker, root)
+        assert len(list((root / "uploads").iterdir())) == 2
+        time.sleep(0.3)
+        assert collect(worker, root).uploads == 2
+        assert worker.client("GET", location).status == 404
+        assert list((root / "uploads").iterdir()) == []
+
+
+def test_empty_repositories_leave_the_catalog(now: Worker, root: Path) -> None:
+    digest = now.client.push_image("c/ghost", "v1")
+    now.client.push_image("c/alive", "v1")
+    now.client("DELETE", f"/v2/c/ghost/manifests/{digest}")
+    collect(now, root)
+    assert now.client("GET", "/v2/_catalog").json()["repositories"] == ["c/alive"]
+
+
+def test_a_server_collects_by_itself(tmp_path: Path) -> None:
+    with our_registry(tmp_path / "root", "--grace", "0.2") as registry:
+        digest = registry.client.push_image("c/auto", "v1", [os.urandom(5000)])
+        registry.client("DELETE", f"/v2/c/auto/manifests/{digest}")
+        end = time.monotonic() + 15
+        while files(registry.root):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
+
+def test_what_is_tagged_can_be_pulled_while_others_push_delete_and_collect(tmp_path: Path) -> None:
+    """Clients push, delete and check the same few layers, with a grace so short that everything is collected."""
+    layers = [bytes([number]) * 4000 for number in range(6)]
+    wrong: list[str] = []
+    with our_registry(tmp_path / "root", "--grace", "0.3") as registry:
+
+        def work(seed: int) -> None:
+            chance = random.Random(seed)
+            client = Client(registry.host)
+            end = time.monotonic() + 6
+            while time.monotonic() < end:
+                name, tag = f"c/model{chance.randrange(2)}", f"t{chance.randrange(4)}"
+                what = chance.random()
+                if what < 0.45:
+                    _push(client, name, tag, chance.sample(layers, 2), wrong)
+                elif what < 0.7:
+                    found = client("HEAD", f"/v2/{name}/manifests/{tag}").headers.get("docker-content-digest")
+                    if found:
+                        client("DELETE", f"/v2/{name}/manifests/{found}")
+                else:
+                    _check(client, name, tag, wrong)
+
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for name in ("c/model0", "c/model1"):
+            for tag in range(4):
+                _check(registry.client, name, f"t{tag}", wrong)
+    assert wrong == []
+
+
+def _push(client: Client, name: str, tag: str, layers: list[bytes], wrong: list[str]) -> None:
+    try:
+        client.push_image(name, tag, layers)
+    except AssertionError as error:
+        # A push may find that what it counted on was deleted meanwhile, and is told so; nothing else may go wrong.
+        if "MANIFEST_BLOB_UNKNOWN" not in str(error):
+            wrong.append(str(error))
+
+
+def _check(client: Client, name: str, tag: str, wrong: list[str]) -> None:
+    manifest = client("GET", f"/v2/{name}/manifests/{tag}")
+    if manifest.status != 200:
+        return
+    digest = manifest.headers["docker-content-digest"]
+    for part in (manifest.json()["config"], *manifest.json()["layers"]):
+        blob = client("GET", f"/v2/{name}/blobs/{part['digest']}")
+        if blob.status == 200 and Digest.of(blob.body) == part["digest"]:
+            continue
+        # It may have been deleted between the two requests: then the manifest is gone as well.
+        if client("HEAD", f"/v2/{name}/manifests/{digest}").status == 200:
+            wrong.append(f"{name}:{tag} lacks {part['digest']}: {blob.status}")

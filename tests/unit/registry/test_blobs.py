@@ -1,0 +1,209 @@
+"""What every storage of blobs promises. An implementation is added to `STORAGES` and has to pass all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from hardtack.oci.digest import Digest
+from hardtack.registry.blobs.files import FileBlobs
+from hardtack.registry.blobs.interface import Blobs
+from hardtack.registry.errors import (
+    BlobUnknown,
+    DigestInvalid,
+    UploadBusy,
+    UploadOutOfOrder,
+    UploadUnknown,
+)
+
+
+def file_storage(folder: Path) -> Blobs:
+    return FileBlobs(str(folder))
+
+
+STORAGES: list[Callable[[Path], Blobs]] = [file_storage]
+
+
+@pytest.fixture(params=STORAGES, ids=lambda storage: storage.__name__)
+async def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Blobs]:
+    opened = request.param(tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def upload(blobs: Blobs) -> str:
+    name = str(uuid.uuid4())
+    await blobs.begin(name)
+    return name
+
+
+async def put(blobs: Blobs, data: bytes, algorithm: str = "sha256", cuts: int = 1) -> Digest:
+    name = str(uuid.uuid4())
+    digest = Digest.of(data, algorithm)
+    await blobs.begin(name)
+    step = max(1, -(-len(data) // cuts))
+    for start in range(0, len(data), step):
+        async with blobs.append(name, start) as appender:
+            await appender.write(data[start : start + step])
+    async with blobs.append(name) as appender:
+        assert await appender.seal(digest) == len(data)
+        await appender.publish(digest)
+    return digest
+
+
+async def whole(blobs: Blobs, digest: Digest) -> bytes:
+    blob = await blobs.open(digest)
+    try:
+        return b"".join([chunk async for chunk in blob.chunks(0, blob.size)])
+    finally:
+        blob.close()
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+@pytest.mark.parametrize(("size", "cuts"), [(0, 1), (1, 1), (5_000_000, 1), (3_000_000, 7), (700, 5)])
+async def test_what_was_pushed_comes_back(blobs: Blobs, size: int, cuts: int, algorithm: str) -> None:
+    data = os.urandom(size)
+    digest = await put(blobs, data, algorithm, cuts)
+    assert await whole(blobs, digest) == data
+    if size < 10_000:
+        assert await blobs.read(digest, 10_000) == data
+
+
+async def test_many_small_writes_arrive_in_order(blobs: Blobs, upload: str) -> None:
+    parts = [os.urandom(997) for _ in range(3000)]
+    digest = Digest.of(b"".join(parts))
+    async with blobs.append(upload) as appender:
+        for part in parts:
+            await appender.write(part)
+        assert await appender.seal(digest) == 997 * 3000
+        await appender.publish(digest)
+    assert await whole(blobs, digest) == b"".join(parts)
+
+
+async def test_nothing_is_readable_before_it_is_published(blobs: Blobs, upload: str) -> None:
+    async with blobs.append(upload) as appender:
+        await appender.write(b"data")
+        await appender.seal(Digest.of(b"data"))
+        with pytest.raises(BlobUnknown):
+            await blobs.open(Digest.of(b"data"))
+        await appender.publish(Digest.of(b"data"))
+    assert await whole(blobs, Digest.of(b"data")) == b"data"
+    assert await blobs.received(upload) is None
+
+
+async def test_other_bytes_than_the_digest_names_are_thrown_away(blobs: Blobs, upload: str) -> None:
+    wrong = Digest.of(b"other")
+    async with blobs.append(upload) as appender:
+        await appender.write(b"data")
+        with pytest.raises(DigestInvalid):
+            await appender.seal(wrong)
+    for name in (wrong, Digest.of(b"data")):
+        with pytest.raises(BlobUnknown):
+            await blobs.open(name)
+    assert await blobs.received(upload) is None
+
+
+async def test_an_upload_that_ends_badly_keeps_what_arrived(blobs: Blobs, upload: str) -> None:
+    with pytest.raises(ConnectionError):
+        async with blobs.append(upload) as appender:
+            await appender.write(b"x" * 1000)
+            raise ConnectionError
+    assert await blobs.received(upload) == 1000
+    digest = Digest.of(b"x" * 1000 + b"y")
+    async with blobs.append(upload, 1000) as appender:
+        await appender.write(b"y")
+        assert await appender.seal(digest) == 1001
+
+
+async def test_one_at_a_time_writes_and_only_at_the_end(blobs: Blobs, upload: str) -> None:
+    async with blobs.append(upload, 0) as appender:
+        await appender.write(b"abc")
+        with pytest.raises(UploadBusy):
+            async with blobs.append(upload):
+                pass
+    with pytest.raises(UploadOutOfOrder) as caught:
+        async with blobs.append(upload, 2):
+            pass
+    assert caught.value.offset == 3
+    with pytest.raises(UploadUnknown):
+        async with blobs.append(str(uuid.uuid4())):
+            pass
+
+
+async def test_a_cancelled_request_leaves_a_consistent_upload(blobs: Blobs, upload: str) -> None:
+    async def write_for_ever() -> None:
+        async with blobs.append(upload) as appender:
+            while True:
+                await appender.write(b"z" * 300_000)
+                await asyncio.sleep(0)
+
+    task = asyncio.create_task(write_for_ever())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    held = await blobs.received(upload)
+    assert held
+    digest = Digest.of(b"z" * held)
+    async with blobs.append(upload, held) as appender:
+        assert await appender.seal(digest) == held
+
+
+async def test_discarded_uploads_are_gone_and_abandoned_ones_are_found(blobs: Blobs, upload: str) -> None:
+    assert await blobs.abandoned(60) == []
+    time.sleep(0.02)
+    assert await blobs.abandoned(0) == [upload]
+    assert await blobs.discard(upload)
+    assert not await blobs.discard(upload)
+    assert await blobs.abandoned(0) == []
+
+
+async def test_a_removed_blob_is_unreadable_at_once_and_may_be_pushed_again(blobs: Blobs) -> None:
+    digest = await put(blobs, b"data")
+    reading = await blobs.open(digest)
+    await blobs.remove([digest, Digest.of(b"never there")])
+    with pytest.raises(BlobUnknown):
+        await blobs.open(digest)
+    assert b"".join([chunk async for chunk in reading.chunks(0, 4)]) == b"data"  # who has it open may finish
+    reading.close()
+    await blobs.sweep()
+    assert await put(blobs, b"data") == digest
+    await put(blobs, b"data")
+    assert await whole(blobs, digest) == b"data"
+
+
+async def test_a_small_read_has_a_limit(blobs: Blobs) -> None:
+    digest = await put(blobs, b"x" * 1001)
+    with pytest.raises(BlobUnknown):
+        await blobs.read(digest, 1000)
+
+
+@pytest.mark.parametrize("name", ["", "..", "../registry.db", "a/b", str(uuid.uuid4()).upper()])
+async def test_only_ids_become_paths(blobs: Blobs, name: str) -> None:
+    with pytest.raises(UploadUnknown):
+        await blobs.begin(name)
+    with pytest.raises(UploadUnknown):
+        await blobs.received(name)
+
+
+async def test_an_upload_is_continued_by_a_storage_that_did_not_see_its_beginning(
+    blobs: Blobs, upload: str, tmp_path: Path
+) -> None:
+    """As another worker does. Only for storages that share a folder."""
+    async with blobs.append(upload) as appender:
+        await appender.write(b"first ")
+    other = file_storage(tmp_path)
+    digest = Digest.of(b"first second")
+    async with other.append(upload, 6) as appender:
+        await appender.write(b"second")
+        assert await appender.seal(digest) == 12
+        await appender.publish(digest)
+    assert await whole(blobs, digest) == b"first second"
+    await other.close()
