@@ -176,9 +176,9 @@ class TarArchive(Archive):
                 scanner.feed(view[start : start + _STEP])
             scanner.finish()
         except BadTar as error:
-            where = f" (at byte {error.offset:,})" if error.offset > 0 else ""
-            what = "it is no tar" if error.offset <= 0 and not self._files else f"its tar is damaged: {error.why}"
-            raise ArchiveError(what + where) from error
+            if not error.offset and "checksum" in error.why:
+                raise ArchiveError("it is no tar") from error
+            raise ArchiveError(f"its tar cannot be read at byte {max(error.offset, 0):,}: {error.why}") from error
         except LayerTooLarge as error:
             raise ArchiveError(f"it has more than {error.limit:,} {error.what}") from error
 

@@ -96,7 +96,11 @@ class Intake:
     def _take(self, descriptor: Descriptor, copy: Callable[[Ingest], None]) -> None:
         with self.root.blobs.ingest(descriptor.digest, descriptor.size) as ingest:
             copy(ingest)
-            ingest.commit()
+            try:
+                ingest.commit()
+            except SizeMismatch:
+                ingest.discard()  # no rest will ever come
+                raise
             edges = None if descriptor.size <= DOCUMENT_LIMIT else ()
             self.content.register(descriptor.digest, descriptor.size, descriptor.media_type, edges, self._lease)
 

@@ -110,6 +110,19 @@ def test_a_moved_name_says_where_it_pointed_before(db: Connection) -> None:
     assert not remove_reference(db, name)
 
 
+def test_an_image_that_loses_its_last_name_stays_unless_another_manifest_of_it_is_there(db: Connection) -> None:
+    set_reference(db, Reference.parse("other:1"), MANIFEST)
+    set_reference(db, Reference.parse("other:1"), OTHER)
+    assert len(images(db)) == 2  # MANIFEST has other names
+    for name in ("nginx:1.27", "nginx:latest"):
+        set_reference(db, Reference.parse(name), OTHER)
+    assert len(images(db)) == 2  # untagged now, and still an image of its own
+    db.execute("UPDATE image SET config = ?", (CONFIG,))
+    set_reference(db, Reference.parse("nginx:2"), MANIFEST)
+    set_reference(db, Reference.parse("nginx:2"), OTHER)
+    assert [row.digest for row in images(db)] == [OTHER]
+
+
 def test_an_image_whose_manifest_is_not_held_is_refused(db: Connection) -> None:
     with pytest.raises(ContentMissing):
         add_image(db, "sha256:" + "9" * 64, CONFIG)
