@@ -137,11 +137,11 @@ def test_an_upload_belongs_to_one_repository(client: Client) -> None:
     [
         "..%2f..%2fregistry.db",
         "../../registry.db",
-        str(uuid.uuid4()).upper(),
-        str(uuid.uuid1()),
-        "{" + str(uuid.uuid4()) + "}",
-        str(uuid.uuid4()),
-        str(uuid.uuid4()) + "%0a",
+        "7B9D4942-FD01-4EA2-89B8-5E7D33AFB5E0",
+        "7b9d4942-fd01-1ea2-89b8-5e7d33afb5e0",
+        "{7b9d4942-fd01-4ea2-89b8-5e7d33afb5e0}",
+        "7b9d4942-fd01-4ea2-89b8-5e7d33afb5e0",
+        "7b9d4942-fd01-4ea2-89b8-5e7d33afb5e0%0a",
     ],
 )
 def test_an_upload_that_was_not_begun_is_unknown_whatever_it_is_called(client: Client, name: str) -> None:

@@ -185,7 +185,7 @@ async def test_a_small_read_has_a_limit(blobs: Blobs) -> None:
         await blobs.read(digest, 1000)
 
 
-@pytest.mark.parametrize("name", ["", "..", "../registry.db", "a/b", str(uuid.uuid4()).upper()])
+@pytest.mark.parametrize("name", ["", "..", "../registry.db", "a/b", "7B9D4942-FD01-4EA2-89B8-5E7D33AFB5E0"])
 async def test_only_ids_become_paths(blobs: Blobs, name: str) -> None:
     with pytest.raises(UploadUnknown):
         await blobs.begin(name)
