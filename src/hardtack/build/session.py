@@ -69,6 +69,7 @@ class Session:
     Attributes:
         stopping: set when the build is to end; steps look at it between two of their pieces.
         images: states of images that were resolved, by name and platform.
+        ran: a command was run, which mounts layers and leaves things to wait for.
     """
 
     def __init__(self, root: Root, options: Options, workspace: Workspace, watcher: Watcher, cache: StepCache) -> None:
@@ -88,6 +89,7 @@ class Session:
         self._numbers = 0
         self._lock = _thread.allocate_lock()
         self._mounted = False
+        self.ran = False
 
     @property
     def layers(self) -> LayerStore:
@@ -151,18 +153,20 @@ class Session:
             umount(place, MNT_DETACH)
             os.rmdir(place)
 
-    def hold(self) -> None:
-        """Say that layers are mounted in this build's name, so that `close` lets go of them."""
-        self._mounted = True
-
     def remember(self) -> None:
         """Write what was learnt of files."""
         for hashes in list(self._hashes.values()):
             hashes.remember()
 
     def close(self) -> None:
-        """Let go of layers that were mounted for this build."""
-        if self._mounted:
+        """Let go of layers that were mounted for this build, and of what its commands have left."""
+        if self.ran:
+            from hardtack.build.steps.secrets import forget
+            from hardtack.container.once import wait_clean
+
+            wait_clean()
+            forget(self.root, self.workspace.id)
+        if self._mounted or self.ran:
             self.layers.release(self.holder)
 
 

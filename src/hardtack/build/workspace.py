@@ -6,6 +6,7 @@ locks, with what is mounted in them.
 
 from __future__ import annotations
 
+import _thread
 import fcntl
 import os
 import stat
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Workspace:
     """A with-block around a build; the folder is made when it is first needed."""
 
-    __slots__ = ("_count", "_lock", "_path", "base", "id")
+    __slots__ = ("_count", "_lock", "_one", "_path", "base", "id")
 
     def __init__(self, root: Root) -> None:
         self.base = f"{root.path}/build/work"
@@ -26,10 +27,15 @@ class Workspace:
         self._lock = -1
         self._path = ""
         self._count = 0
+        self._one = _thread.allocate_lock()  # steps of several stages ask at once
 
     @property
     def path(self) -> str:
         """The folder."""
+        with self._one:
+            return self._made()
+
+    def _made(self) -> str:
         if not self._path:
             os.makedirs(self.base, mode=0o700, exist_ok=True)
             while True:
@@ -45,8 +51,9 @@ class Workspace:
 
     def folder(self, name: str) -> str:
         """A new empty folder in it."""
-        self._count += 1
-        path = f"{self.path}/{self._count}-{name}"
+        with self._one:
+            self._count += 1
+            path = f"{self._made()}/{self._count}-{name}"
         os.mkdir(path, 0o755)
         return path
 

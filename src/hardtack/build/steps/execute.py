@@ -43,7 +43,7 @@ class Execution:
             ContainerError: it could not be started.
         """
         plan = self.plan
-        self.session.hold()
+        self.session.ran = True
         with Binds(plan) as binds:
             with _Output(vertex) as output:
                 code = self._call(upper, work, binds, output)

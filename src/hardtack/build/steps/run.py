@@ -17,6 +17,7 @@ from hardtack.build.metadata import shell_words
 from hardtack.build.state import PATH
 from hardtack.build.steps.secrets import secret_id
 from hardtack.build.steps.work import Work
+from hardtack.oci.platform import accepted, host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from hardtack.build.dockerfile.instructions import Run
     from hardtack.build.session import Session, Vertex
     from hardtack.build.state import State
+    from hardtack.oci.platform import Platform
 
 SCRIPTS = "/dev/pipes"
 
@@ -36,6 +38,14 @@ def refusal(step: Run) -> str:
     if any("type=ssh" in text.lower().split(",") for text in step.mounts):
         return "mounts of type ssh are not supported"
     return ""
+
+
+def _check_platform(platform: Platform) -> None:
+    here = host()
+    if platform.os != here.os or (platform.architecture, platform.variant) not in accepted(here):
+        raise DockerfileError(
+            f"a command of {platform} cannot run on {here}", hint=f"Build on such a machine, or with --platform {here}"
+        )
 
 
 class RunPlan:
@@ -50,6 +60,7 @@ class RunPlan:
     def __init__(
         self, session: Session, state: State, step: Run, origins: list[State | None], place: tuple[str, str]
     ) -> None:
+        _check_platform(state.platform)
         self.session = session
         self.state = state
         self.step = step
