@@ -30,8 +30,8 @@ COMMAND = Command(
 
 def run(args: Args, streams: Streams) -> int:
     """Copy, and say how much on a terminal."""
+    from hardtack.container.control import current
     from hardtack.container.copy import copy_in, copy_out, parse_place, tar_in, tar_out
-    from hardtack.container.row import find
     from hardtack.store.root import Root
 
     source, target = args.args
@@ -45,7 +45,7 @@ def run(args: Args, streams: Streams) -> int:
     if not from_name and not to_name:
         raise TackError("must specify at least one container source", "The form is CONTAINER:PATH")
     root = Root.open(args.root)
-    container = find(root, from_name or to_name)
+    container = current(root, from_name or to_name)
     if from_name and to_path == "-":
         if streams.out_is_terminal:
             raise TackError("refusing to write an archive to a terminal", "Redirect the output to a file or a program")

@@ -64,6 +64,17 @@ def _look(root: Root, name: str, kind: str, args: Args) -> dict[str, Any]:
     raise NoSuchObject(kind, name)
 
 
+def _container(root: Root, name: str, args: Args) -> dict[str, Any] | None:
+    from hardtack.container.control import current
+    from hardtack.container.errors import NoSuchContainer
+    from hardtack.container.inspect import inspect
+
+    try:
+        return inspect(root, current(root, name), args.size)
+    except NoSuchContainer:
+        return None
+
+
 def _image(root: Root, name: str, args: Args) -> dict[str, Any] | None:
     from hardtack.image.inspect import inspect
     from hardtack.oci.platform import Platform
@@ -95,4 +106,4 @@ def _volume(root: Root, name: str, _args: Args) -> dict[str, Any] | None:
         return None
 
 
-_KINDS: dict[str, Looking] = {"image": _image, "network": _network, "volume": _volume}
+_KINDS: dict[str, Looking] = {"container": _container, "image": _image, "network": _network, "volume": _volume}

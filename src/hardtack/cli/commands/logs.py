@@ -40,15 +40,15 @@ COMMAND = Command(
 
 def run(args: Args, streams: Streams) -> int:
     """Write each stream of the container to ours of the same name."""
+    from hardtack.container.control import current
     from hardtack.container.logs import Span, read
-    from hardtack.container.row import find
     from hardtack.store.root import Root
 
     span = Span(_moment("since", args.since), _moment("until", args.until))
     tail = _tail(args.tail)
     root = Root.open(args.root)
     writer = _Writer(streams, args.timestamps, args.details)
-    for entries in read(root, find(root, args.args[0]), span, tail, args.follow):
+    for entries in read(root, current(root, args.args[0]), span, tail, args.follow):
         writer.write(entries)
     return 0
 

@@ -20,11 +20,11 @@ COMMAND = Command(
 def run(args: Args, streams: Streams) -> int:
     """Print them as a table."""
     from hardtack.cli.tables import layout
-    from hardtack.container.row import find
+    from hardtack.container.control import current
     from hardtack.container.top import processes
     from hardtack.store.root import Root
 
     root = Root.open(args.root)
-    titles, rows = processes(root, find(root, args.args[0]), args.args[1:])
+    titles, rows = processes(root, current(root, args.args[0]), args.args[1:])
     streams.out.write(layout([titles, *rows], streams.out_is_terminal))
     return 0
