@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from hardtack.remote.body import Body
 from hardtack.remote.errors import BadAnswer, RemoteError, ServerFailed, Unauthorized, printable
@@ -139,12 +139,14 @@ class Authorizer:
     def _bearer(self, challenge: Challenge, scopes: frozenset[str]) -> str:
         credential = self._find()
         if credential.registry_token:
+            if not _fits_header(credential.registry_token):
+                raise Unauthorized(self.host, f"the token kept for {self.host} has characters that no header can carry")
             self._check_wire(self.origin)
             return f"Bearer {credential.registry_token}"
         asked = merge_scopes((*scopes, *challenge.parameters.get("scope", "").split()))
         answer = self._fetch(challenge, asked, credential)
         token = answer.get("token") or answer.get("access_token")
-        if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
+        if not isinstance(token, str) or not _fits_header(token):
             raise BadAnswer(self.host, "its token server sent no token")
         life = answer.get("expires_in")
         seconds = float(life) if isinstance(life, (int, float)) and 0 < life < 1e9 else _DEFAULT_LIFE
@@ -155,13 +157,12 @@ class Authorizer:
 
     def _fetch(self, challenge: Challenge, scopes: list[str], credential: Credential) -> dict[str, Any]:
         realm = challenge.parameters["realm"]
-        parts = urlsplit(realm)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise BadAnswer(self.host, f"its token server is no URL: {realm}")
         try:
+            if not realm.lower().startswith(("http://", "https://")):
+                raise ValueError(f"it is no URL: {realm}")
             origin, target = resolve(self.origin, "/", realm)
         except ValueError as error:
-            raise BadAnswer(self.host, str(error)) from None
+            raise BadAnswer(self.host, f"where its token server is cannot be read, {error}") from None
         if credential:
             self._check_wire(origin)
         fields = [("service", challenge.parameters.get("service", ""))]
@@ -214,6 +215,10 @@ class Authorizer:
                 "them; nothing was sent",
                 f'If that is meant to be so, set plain_http = true under [registry."{origin.authority}"]',
             )
+
+
+def _fits_header(token: str) -> bool:
+    return token != "" and token.isascii() and token.isprintable()
 
 
 def merge_scopes(scopes: Iterable[str]) -> list[str]:

@@ -35,7 +35,7 @@ class Unreachable(RemoteError):
 
     def __init__(self, host: str, reason: str, transient: bool = False, hint: str = "") -> None:
         hint = hint or "Check the name, the port and the network"
-        super().__init__(host, f"no connection to {host}: {reason}", hint)
+        super().__init__(host, f"no connection to {host}: {printable(reason)}", hint)
         self.reason = reason
         self.transient = transient
 
@@ -46,7 +46,7 @@ class Untrusted(RemoteError):
     def __init__(self, host: str, reason: str) -> None:
         super().__init__(
             host,
-            f"the certificate or TLS of {host} was not accepted: {reason}",
+            f"the certificate or TLS of {host} was not accepted: {printable(reason)}",
             f'Give its CA as ca = "FILE" under [registry."{host}"] in hardtack\'s config.toml',
         )
         self.reason = reason

@@ -7,6 +7,7 @@ reached through a proxy.
 from __future__ import annotations
 
 from hardtack.remote.config import is_loopback, split_port
+from hardtack.remote.errors import ConfigInvalid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,27 +62,34 @@ class Proxies:
         """The proxy for a connection, or None for a direct one.
 
         Raises:
-            ValueError: the proxy's URL has no meaning to us.
+            ConfigInvalid: the proxy's URL has no meaning to us; it is not quoted, for it may hold a password.
         """
         url = self._urls.get(scheme, "")
         if not url or is_loopback(host) or any(_excepts(word, host, port) for word in self._exceptions):
             return None
-        return _parse(url)
+        proxy = _parse(url)
+        if proxy is None:
+            raise ConfigInvalid(f"the environment's {scheme.upper()}_PROXY", "it is not of the form http://host:port")
+        return proxy
 
 
-def _parse(url: str) -> Proxy:
+def _parse(url: str) -> Proxy | None:
     from urllib.parse import unquote, urlsplit
 
-    parts = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        port = parts.port or 80
+    except ValueError:
+        return None
     if parts.scheme != "http" or not parts.hostname:
-        raise ValueError(f"the proxy {parts.scheme}://{parts.hostname or ''} is not of the form http://host:port")
+        return None
     authorization = ""
     if parts.username:
         import base64
 
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         authorization = "Basic " + base64.b64encode(pair.encode()).decode()
-    return Proxy(parts.hostname, parts.port or 80, authorization)
+    return Proxy(parts.hostname, port, authorization)
 
 
 def _excepts(word: str, host: str, port: int) -> bool:

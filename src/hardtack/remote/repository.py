@@ -19,7 +19,7 @@ from hardtack.oci.limits import DOCUMENT_LIMIT
 from hardtack.oci.manifest import parse_manifest
 from hardtack.oci.reference import is_tag
 from hardtack.remote.body import Body
-from hardtack.remote.errors import BadAnswer, DigestLie, NotFound, SchemaOne
+from hardtack.remote.errors import BadAnswer, DigestLie, NotFound, SchemaOne, TooLarge
 from hardtack.remote.headers import next_link
 from hardtack.remote.origin import resolve
 from hardtack.remote.transport import Request
@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
     from hardtack.remote.client import RegistryClient
     from hardtack.remote.connection import Answer
+    from hardtack.remote.origin import Origin
     from hardtack.remote.retry import RetryPolicy
 
 LIST_LIMIT = 4 << 20
+_PAGES_LIMIT = 16 << 20  # all pages of one list together: a hundred thousand of the longest tags
 _ACCEPT = ", ".join(mediatypes.ACCEPT)
 _SCHEMA_ONE = (mediatypes.DOCKER_SCHEMA1, mediatypes.DOCKER_SCHEMA1_SIGNED)
 _MOST_PAGES = 10_000
@@ -191,12 +193,16 @@ class Repository:
     def _pages(self, target: str, what: str) -> list[dict[str, Any]]:
         pages: list[dict[str, Any]] = []
         seen: set[str] = set()
+        left = _PAGES_LIMIT
         home = self.client.authorizer.origin
         while target not in seen:
             seen.add(target)
             with self.client.send(Request("GET", target, what, scopes=self.scopes)) as answer:
                 data = answer.body(LIST_LIMIT, what)
-                link = next_link(answer.headers.get_all("Link") or [])
+                links = answer.headers.get_all("Link") or []
+            left -= len(data)
+            if left < 0:
+                raise TooLarge(self.client.domain, f"all pages of {what}", _PAGES_LIMIT)
             try:
                 page = json.loads(data)
             except (ValueError, RecursionError):
@@ -204,12 +210,25 @@ class Repository:
             if not isinstance(page, dict):
                 raise BadAnswer(self.client.domain, f"its answer for {what} is no JSON object")
             pages.append(page)
-            if not link or len(pages) >= _MOST_PAGES:
+            if len(pages) > _MOST_PAGES:
+                raise TooLarge(self.client.domain, f"the number of pages of {what}", _MOST_PAGES)
+            following = self._next_page(home, target, links, what)
+            if following is None:
                 break
-            origin, target = resolve(home, target, link)
-            if origin != home:
-                raise BadAnswer(self.client.domain, f"the next page of {what} is on another server")
+            target = following
         return pages
+
+    def _next_page(self, home: Origin, target: str, links: list[str], what: str) -> str | None:
+        try:
+            link = next_link(links)
+            if not link:
+                return None
+            origin, following = resolve(home, target, link)
+        except ValueError as error:
+            raise BadAnswer(self.client.domain, f"its link to the next page of {what} is malformed, {error}") from None
+        if origin != home:
+            raise BadAnswer(self.client.domain, f"the next page of {what} is on another server")
+        return following
 
     def _listed(self, page: Any) -> list[Descriptor]:
         entries = page.get("manifests") if isinstance(page, dict) else None

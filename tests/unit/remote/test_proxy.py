@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hardtack.remote.errors import ConfigInvalid
 from hardtack.remote.proxy import Proxies
 
 
@@ -55,6 +56,12 @@ def test_a_cgi_server_is_not_steered_by_a_clients_header() -> None:
 
 
 def test_a_proxy_that_we_cannot_speak_to_is_refused_without_showing_its_password() -> None:
-    with pytest.raises(ValueError, match="not of the form") as caught:
-        Proxies("", "socks5://user:secret@p:1").choose("https", "r.example", 443)
-    assert "secret" not in str(caught.value)
+    for url in (
+        "socks5://user:secret@p:1",
+        "http://user:secret/word@p:1",
+        "http://user:word@p:secret",
+        "http://[secret",
+    ):
+        with pytest.raises(ConfigInvalid, match="HTTPS_PROXY cannot be used: it is not of the form") as caught:
+            Proxies("", url).choose("https", "r.example", 443)
+        assert "secret" not in str(caught.value)

@@ -29,6 +29,8 @@ COMMAND = Command(
 
 def run(args: Args, streams: Streams) -> int:
     """Print the manifest's own JSON, indented; verbose, what docker makes of it."""
+    from hardtack.oci.errors import InvalidManifest
+    from hardtack.oci.limits import load_object
     from hardtack.oci.reference import Reference
     from hardtack.remote.client import RegistryClient
 
@@ -36,9 +38,12 @@ def run(args: Args, streams: Streams) -> int:
     client = RegistryClient(reference.domain, _config(reference, args.insecure))
     repository = client.repository(reference.path)
     raw, media_type, digest = repository.manifest(str(reference.digest or reference.tag))
+    if args.verbose:
+        value = _described(repository, reference, raw, media_type, digest)
+    else:
+        value = load_object(raw, InvalidManifest)
     import json
 
-    value = json.loads(raw) if not args.verbose else _described(repository, reference, raw, media_type, digest)
     streams.out.write(json.dumps(value, indent="\t", ensure_ascii=False) + "\n")
     return 0
 
