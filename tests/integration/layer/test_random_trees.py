@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hardtack.store.layer.erofs.builder import ErofsBuilder
-from hardtack.store.layer.mounting import mount_erofs
+from hardtack.store.layer.kernel import mount_erofs
 from hardtack.store.layer.overlay.builder import OverlayBuilder
 from hardtack.store.layer.remove import remove_tree
 from support import rawtar

@@ -15,7 +15,7 @@ import pytest
 
 from hardtack.linux import mount as mounts
 from hardtack.oci.digest import Digest
-from hardtack.store.layer import LayerStore, mounting
+from hardtack.store.layer import LayerStore, kernel, mounting
 from hardtack.store.layer.erofs.image import ImageWriter
 from hardtack.store.layer.errors import LayerUnknown, MountFailed
 from hardtack.store.layer.member import FILE, Member
@@ -254,7 +254,7 @@ def test_an_index_can_be_mounted_by_loop_devices(root: Root, monkeypatch: pytest
         made = writer.commit(None)
     path = mounting.layer_path(root, made.diff_id)
     try:
-        mounting.mount_erofs_by_loop(made.diff_id, f"{path}/index", f"{path}/tar", str(tmp_path))
+        kernel.mount_erofs_by_loop(made.diff_id, f"{path}/index", f"{path}/tar", str(tmp_path))
     except MountFailed as error:
         pytest.skip(f"no loop devices here: {error}")
     used = [m.source for m in mounts.mounts(str(tmp_path))]
@@ -317,7 +317,7 @@ def test_a_file_beyond_four_gibibytes_is_read_at_its_end(tmp_path: Path) -> None
     image = ImageWriter(tree.root, 512 + size, lambda offset, length: b"")
     (tmp_path / "layer" / "index").write_bytes(b"".join(image.pieces("00" * 32)))
     (tmp_path / "fs").mkdir()
-    mounting.mount_erofs("sha256:test", str(tmp_path / "layer"), str(tmp_path / "fs"))
+    kernel.mount_erofs("sha256:test", str(tmp_path / "layer"), str(tmp_path / "fs"))
     try:
         with open(tmp_path / "fs" / "huge", "rb") as huge:
             assert huge.seek(0, os.SEEK_END) == size

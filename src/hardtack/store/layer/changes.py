@@ -6,7 +6,7 @@ import os
 import stat
 
 from hardtack.linux import openat2, xattr
-from hardtack.store.layer.mounting import opaque_xattr
+from hardtack.store.layer.kernel import opaque_xattr
 from hardtack.store.layer.view import View
 
 TYPE_CHECKING = False

@@ -11,8 +11,8 @@ import tempfile
 from hardtack.linux import mount as mounts
 from hardtack.store.layer.erofs.builder import INDEX, TAR, ErofsBuilder
 from hardtack.store.layer.errors import DriverUnusable, LayerError
+from hardtack.store.layer.kernel import mount_erofs, mount_overlay, opaque_xattr
 from hardtack.store.layer.member import FORMATS, WHITEOUT
-from hardtack.store.layer.mounting import mount_erofs, mount_overlay, opaque_xattr
 from hardtack.store.layer.remove import remove_tree
 
 TYPE_CHECKING = False

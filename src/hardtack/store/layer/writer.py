@@ -16,8 +16,8 @@ from hardtack.oci.digest import Digest, hasher
 from hardtack.store.disk import is_full, sync_path
 from hardtack.store.errors import StoreFull
 from hardtack.store.layer.errors import DiffMismatch, LayerError
+from hardtack.store.layer.kernel import opaque_xattr
 from hardtack.store.layer.member import DEFAULT_LIMITS, Limits
-from hardtack.store.layer.mounting import opaque_xattr
 from hardtack.store.layer.probe import EROFS
 from hardtack.store.layer.removal import GONE, NEW, size_of
 from hardtack.store.layer.remove import remove_tree
@@ -70,10 +70,15 @@ class LayerWriter:
         self._expected = expected
         self._algorithm = expected.algorithm if expected is not None else "sha256"
         self._hash = hasher(self._algorithm)
+        driver = store.driver
         try:
             self._path, self._lock = _workspace(f"{self._root.path}/layers")
-            self._builder = _builder(store.driver, self._path, limits or DEFAULT_LIMITS)
         except OSError as error:
+            raise self._failure(error) from error
+        try:
+            self._builder = _builder(driver, self._path, limits or DEFAULT_LIMITS)
+        except OSError as error:
+            self._discard()
             raise self._failure(error) from error
 
     def write(self, chunk: bytes | memoryview) -> None:
@@ -116,12 +121,17 @@ class LayerWriter:
     def abort(self) -> None:
         """Throw away what is not committed. Repeating is harmless."""
         self._builder.close()
+        self._discard()
+
+    def _discard(self) -> None:
         path, self._path = self._path, ""
-        if path:
-            remove_tree(path)
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        try:
+            if path:
+                remove_tree(path)
+        finally:
+            if self._lock >= 0:
+                os.close(self._lock)
+                self._lock = -1
 
     def __enter__(self) -> LayerWriter:
         return self
