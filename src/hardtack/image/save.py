@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tarfile
 
+from hardtack.errors import TackError
 from hardtack.image.errors import ImageError
 from hardtack.image.find import Image, find
 from hardtack.jsontext import dumps
@@ -39,8 +40,8 @@ _CHUNK = 1 << 20
 class SaveIncomplete(ImageError):
     """Some bytes of an image are not held, so that no archive of it would load."""
 
-    def __init__(self, name: str, digest: str) -> None:
-        super().__init__(f"cannot save {name}: the store does not hold its part {digest}", f"Pull {name} again")
+    def __init__(self, name: str, digest: str, cause: TackError) -> None:
+        super().__init__(f"cannot save {name}: its part {digest} is not held ({cause.message})", f"Pull {name} again")
         self.digest = digest
 
 
@@ -71,7 +72,7 @@ def save(root: Root, texts: Sequence[str], out: BinaryIO, platform: Platform | N
         descriptors: list[Descriptor] = []
         for item in chosen:
             top = _top(root, item, platform is not None)
-            _add_parts(root, item, top, parts)
+            _add_parts(root, item, top, parts, lease)
             descriptors += _named(top, item.names)
         _write(root, out, build_index(descriptors), _manifest_json(chosen), _repositories(chosen), parts)
 
@@ -114,19 +115,28 @@ def _top(root: Root, item: _Chosen, single: bool) -> Descriptor:
     return Descriptor(found.media_type, found.digest, len(found.raw))
 
 
-def _add_parts(root: Root, item: _Chosen, top: Descriptor, parts: dict[Digest, int]) -> None:
+def _add_parts(root: Root, item: _Chosen, top: Descriptor, parts: dict[Digest, int], lease: Lease) -> None:
     content = Content(root)
     pending = [top]
     while pending:
         descriptor = pending.pop()
         if descriptor.digest in parts:
             continue
-        size = root.blobs.size(descriptor.digest)
-        if size is None:
-            raise SaveIncomplete(item.text, descriptor.digest)
-        parts[descriptor.digest] = size
+        if not content.has(descriptor.digest):
+            _bring_back(root, item, descriptor, lease)
+        parts[descriptor.digest] = root.blobs.size(descriptor.digest) or 0
         if descriptor.media_type in _DOCUMENTS:
             pending += content.manifest(descriptor.digest).children()
+
+
+def _bring_back(root: Root, item: _Chosen, part: Descriptor, lease: Lease) -> None:
+    """A layer may be mountable while its blob is not held: another image brought the same tar, packed otherwise."""
+    from hardtack.image.refetch import refetch
+
+    try:
+        refetch(root, part, lease)
+    except TackError as error:
+        raise SaveIncomplete(item.text, part.digest, error) from error
 
 
 def _named(top: Descriptor, names: Sequence[Reference]) -> list[Descriptor]:

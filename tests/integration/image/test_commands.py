@@ -269,3 +269,27 @@ def test_the_store_says_what_it_holds_why_and_whether_it_is_sound(root: Root, ap
     tack("system", "fsck", "--repair", code=1)
     tack("load", "-i", str(Path(root.path).parent / "layout"))
     assert tack("system", "fsck") == "Nothing is wrong.\n"
+
+
+def test_a_system_prune_takes_every_kind_that_is_unused(root: Root, app: str) -> None:
+    make_image(root, "", b"x" * 100_000)
+    root.db.execute(
+        "INSERT INTO build_step (key, instruction, created, made, used) VALUES ('old', 'RUN x', '', 0, 0),"
+        " ('new', 'RUN y', '', 0, strftime('%s', 'now'))"
+    )
+    with root.blobs.ingest(Digest.of(b"cut")) as ingest:
+        ingest.write(b"c")
+    said = tack("system", "prune", data=b"n\n")
+    assert said == (
+        "WARNING! This will remove:\n  - all stopped containers\n  - all dangling images\n"
+        "  - build cache not used for 24h\n\nAre you sure you want to continue? [y/N] "
+    )
+    said = tack("system", "prune", "-f")
+    assert said.startswith("Deleted build cache objects:\nold\n\nDeleted Images:\ndeleted: sha256:")
+    assert "Total reclaimed space: 1" in said
+    assert len(os.listdir(f"{root.path}/ingest")) == 1
+    said = tack("system", "prune", "-af", "--filter", "label=none")
+    assert said == "Total reclaimed space: 4.1kB\n"  # the unfinished download
+    said = tack("system", "prune", "-af", "--volumes")
+    assert f"untagged: app:1\ndeleted: {app}\n" in said
+    assert root.db.execute("SELECT count(*) FROM build_step").fetchone() == (0,)
