@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 
+from hardtack.oci.descriptor import Descriptor
 from hardtack.oci.digest import Digest
 from hardtack.oci.limits import DOCUMENT_LIMIT
 from hardtack.progress import SILENT, Progress
@@ -26,6 +27,7 @@ from hardtack.remote.plan import StartOver, bytes_to_skip
 from hardtack.remote.retry import RetryPolicy
 from hardtack.remote.sources import sources_of
 from hardtack.remote.together import run_together
+from hardtack.remote.turn import Turn
 from hardtack.store.content import Content
 from hardtack.store.errors import DigestMismatch
 from hardtack.store.layer.apply import Apply
@@ -34,7 +36,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from hardtack.oci.descriptor import Descriptor
     from hardtack.remote.plan import LayerTask
     from hardtack.remote.sources import Source
     from hardtack.remote.transport import Transport
@@ -97,19 +98,20 @@ class Fetcher:
 
     def take(self, data: bytes, media_type: str, digest: Digest) -> None:
         """Store bytes that are here already under the digest that they have."""
-        with self._root.blobs.ingest(digest, len(data)) as ingest:
+        descriptor = Descriptor(media_type, digest, len(data))
+        with self._turn(descriptor) as ingest:
             if not ingest.present:
                 ingest.discard()
                 ingest.write(data)
                 ingest.commit()
-            self._content.register(digest, len(data), media_type, None, self._lease)
+                self._register(descriptor)
 
     def blob(self, descriptor: Descriptor, what: str = "") -> None:
         """Fetch one blob unless it is held."""
-        with self._root.blobs.ingest(descriptor.digest, descriptor.size) as ingest:
+        with self._turn(descriptor) as ingest:
             if not ingest.present:
                 self._complete(ingest, descriptor, what or named("blob", descriptor.digest), None)
-            self._register(descriptor)
+                self._register(descriptor)
 
     def layers(self, tasks: Iterable[LayerTask], store: LayerStore, threads: int) -> None:
         """Fetch layers and make them mountable, several at once.
@@ -132,9 +134,8 @@ class Fetcher:
         def sink() -> Apply:
             return Apply(store, descriptor.media_type, task.diff_id)
 
-        with self._root.blobs.ingest(descriptor.digest, descriptor.size) as ingest:
+        with self._turn(descriptor) as ingest:
             if ingest.present and store.has(task.diff_id):  # somebody else fetched it while we waited
-                self._register(descriptor)
                 self._progress.finish(item, "Already exists")
                 return
             apply = None
@@ -145,7 +146,7 @@ class Fetcher:
                 else:
                     self._progress.begin(item, "Downloading", descriptor.size)
                     apply = self._complete(ingest, descriptor, what, sink)
-                self._register(descriptor)
+                    self._register(descriptor)
                 self._progress.begin(item, "Extracting")
                 assert apply is not None
                 apply.finish(self._lease)
@@ -156,6 +157,19 @@ class Fetcher:
                     apply.abort()
                 raise
         self._progress.finish(item, "Pull complete")
+
+    def _turn(self, descriptor: Descriptor) -> Turn:
+        config = self._transport.config
+        silence = config.stall_timeout + config.connect_timeout + config.retry.cap
+        return Turn(
+            self._root.blobs,
+            descriptor.digest,
+            descriptor.size,
+            lambda: self._register(descriptor),
+            self._cancelled,
+            silence * config.retry.attempts,  # whoever is before us gives up sooner, if it lives
+            lambda: self._progress.begin(str(descriptor.digest), "Waiting for another process"),
+        )
 
     def _register(self, descriptor: Descriptor) -> None:
         self._content.register(descriptor.digest, descriptor.size, descriptor.media_type, None, self._lease)

@@ -64,11 +64,18 @@ class SizeMismatch(StoreError):
 
 
 class IngestBusy(StoreError):
-    """Another process or thread is taking in the same blob."""
+    """Another process or thread is taking in the same blob.
 
-    def __init__(self, digest: str) -> None:
+    Attributes:
+        held: how many bytes it has.
+        file: device and inode of its partial file, which carries the lock.
+    """
+
+    def __init__(self, digest: str, held: int, file: tuple[int, int]) -> None:
         super().__init__(f"cannot store {digest}: another process is storing it now", "Wait for it")
         self.digest = digest
+        self.held = held
+        self.file = file
 
 
 class StoreBusy(StoreError):

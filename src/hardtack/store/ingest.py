@@ -167,7 +167,8 @@ class Ingest:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX if self._wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise IngestBusy(self.digest) from None
+            status = os.fstat(descriptor)
+            raise IngestBusy(self.digest, status.st_size, (status.st_dev, status.st_ino)) from None
 
     def _take_up(self, held: int) -> None:
         if self.size is not None and held > self.size:
