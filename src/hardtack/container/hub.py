@@ -183,6 +183,8 @@ class Hub:
         for name in list(self.stdio.outputs):
             while self._on_output(name):
                 pass
+        if self.log is not None:
+            self.log.end()
 
     def _on_listener(self, _events: int) -> None:
         assert self.listener is not None

@@ -134,21 +134,33 @@ class LogFile:
         if entries:
             self._append(stream, entries)
 
-    def close(self) -> None:
-        """Log what has no newline at its end, then close."""
+    def end(self) -> None:
+        """Log what has no newline at its end: the streams have ended."""
         for stream, lines in self._lines.items():
             if entries := lines.end():
                 self._append(stream, entries)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.end()
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
     def _append(self, stream: str, entries: list[bytes]) -> None:
         stamp = self._clock.stamp(time.time_ns())
-        if 0 < self._limit <= self._size:
-            self._rotate()
-        text = "".join([encode(entry, stream, stamp) for entry in entries])
-        data = text.encode("utf-8", "replace")
+        lines, size = [], 0
+        for entry in entries:
+            if 0 < self._limit <= self._size + size:
+                self._put(lines)
+                self._rotate()
+                lines, size = [], 0
+            lines.append(encode(entry, stream, stamp).encode("utf-8", "replace"))
+            size += len(lines[-1])
+        self._put(lines)
+
+    def _put(self, lines: list[bytes]) -> None:
+        data = b"".join(lines)
         self._size += len(data)
         try:
             while data:
