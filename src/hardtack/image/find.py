@@ -49,8 +49,9 @@ class Image:
             from hardtack.oci.manifest import Manifest
 
             row = self._root.db.execute(
-                "SELECT parent FROM edge WHERE child = ?1 AND kind = 'config' AND (parent = ?2 OR parent IN"
-                " (SELECT child FROM edge WHERE parent = ?2 AND kind = 'manifest'))",
+                "WITH RECURSIVE below (digest) AS (SELECT ?2 UNION"
+                " SELECT child FROM edge JOIN below ON parent = below.digest WHERE kind = 'manifest')"
+                " SELECT parent FROM edge WHERE child = ?1 AND kind = 'config' AND parent IN below",
                 (self.id, self.digest),
             ).fetchone()
             found = Content(self._root).manifest(row[0]) if row else None

@@ -72,20 +72,31 @@ class _Taking:
         """Take in what index.json points at; the config of the image for the platform, None for what is no image."""
         if descriptor.media_type not in _DOCUMENTS:
             return None
-        candidates = self._images(descriptor, _DEEPEST)
+        candidates = self._images(descriptor, _DEEPEST, {})
         if not candidates:
             return None
         best = choose([place for place, _ in candidates], self._platform) or [candidates[0][0]]
         chosen = next(manifest for place, manifest in candidates if place is best[0])
-        for _, manifest in candidates:
-            self._take(manifest, manifest is chosen)
+        for manifest in {manifest.digest: manifest for _, manifest in candidates}.values():
+            self._take(manifest, manifest.digest == chosen.digest)
         return chosen.config.digest
 
-    def _images(self, descriptor: Descriptor, depth: int) -> list[tuple[Descriptor, Manifest]]:
-        """The images below a descriptor whose documents are here; the documents of all are taken in."""
+    def _images(
+        self, descriptor: Descriptor, depth: int, seen: dict[Digest, Manifest | None]
+    ) -> list[tuple[Descriptor, Manifest]]:
+        """The images below a descriptor whose documents are here; the documents of all are taken in.
+
+        Args:
+            seen: documents read so far, each once however often indexes name it; None for what has no further images.
+        """
+        if descriptor.digest in seen:
+            known = seen[descriptor.digest]
+            return [(descriptor, known)] if known is not None else []
         parsed = parse_manifest(self._intake.document(descriptor, self._opener(descriptor)), descriptor.media_type)
+        seen[descriptor.digest] = None
         if isinstance(parsed, Manifest):
             if self._is_image(parsed):
+                seen[descriptor.digest] = parsed
                 return [(descriptor, parsed)]
             self._take_blobs(parsed.children())
             return []
@@ -95,7 +106,7 @@ class _Taking:
         for child in parsed.manifests:
             # An archive may hold some platforms of an index only.
             if child.media_type in _DOCUMENTS and (self._has(child) or self._intake.content.has(child.digest)):
-                found += self._images(child, depth - 1)
+                found += self._images(child, depth - 1, seen)
         return found
 
     def _is_image(self, manifest: Manifest) -> bool:

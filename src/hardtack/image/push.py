@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 
 from hardtack.errors import TackError
+from hardtack.image.find import Image
 from hardtack.image.refetch import refetch
 from hardtack.oci import mediatypes
 from hardtack.oci.digest import Digest
@@ -191,11 +192,10 @@ class _Push:
                 return document
             raise NotHere(self._name.familiar())
         row = get_image(self._root.db, index.digest)
-        for child in index.manifests:
-            if row is not None and self._is_held(child):
-                document = self._content.manifest(child.digest)
-                if isinstance(document, Manifest) and document.config.digest == row.config:
-                    return document
+        if row is not None:
+            manifest = Image(self._root, row.digest, row.config, self._content.config(row.config)).manifest
+            if all(self._can_be_had(blob) for blob in manifest.children()):
+                return manifest
         raise NotHere(self._name.familiar())
 
     def _push_blobs(self, manifests: list[Manifest]) -> None:
