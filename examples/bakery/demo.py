@@ -22,6 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TACK = str(Path(sys.executable).parent / "tack")
 COOKIES = ("classic", "vegan", "gooey")
+ON_THE_WAY = ("Preparing", "Pushing", "Pulling fs layer", "Waiting", "Downloading", "Extracting")
 BAKERIES = 3
 
 
@@ -54,7 +55,8 @@ class Demo:
         )
         if show and not quiet:
             for line in done.stdout.rstrip().splitlines():
-                print(f"    {line}")
+                if not line.endswith(ON_THE_WAY):
+                    print(f"    {line}")
         if done.returncode:
             raise SystemExit(f"the demo stops: tack {' '.join(words)} ended with {done.returncode}\n{done.stdout}")
         return done.stdout.strip()
