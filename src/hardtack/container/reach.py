@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+import time
 
 from hardtack.container import states
 from hardtack.container.errors import ContainerError, WrongState
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from hardtack.store.root import Root
 
 _CLONE_NEWNS = 0x20000
+_PATIENCE = 30.0
+_POLL = 0.005
 _STOPPED = (states.CREATED, states.EXITED, states.DEAD)
 
 
@@ -44,15 +47,7 @@ class Reach:
         self.fd = -1
 
     def __enter__(self) -> Reach:
-        with self._root.transaction() as db:
-            container = get(db, self._id)
-            if container is None:
-                raise WrongState("reach the files of", self._name, "gone")
-            if container.state in _STOPPED:
-                if container.monitor and container.claimed():
-                    raise WrongState("reach the files of", self._name, "starting or ending", "Try again")
-                claim(db, self._id)
-                self._held = True
+        container = self._take()
         try:
             if self._held:
                 self._mount(container)
@@ -62,6 +57,29 @@ class Reach:
             self.close()
             raise
         return self
+
+    def _take(self) -> Container:
+        """The container as it is; claimed unless it runs, once its last run is cleaned up or its start is through."""
+        until = time.monotonic() + _PATIENCE
+        while True:
+            with self._root.transaction() as db:
+                container = get(db, self._id)
+                if container is None or container.state == states.REMOVING:
+                    raise WrongState("reach the files of", self._name, "gone")
+                if container.state in (states.RUNNING, states.PAUSED):
+                    return container
+                if container.state in _STOPPED and container.monitor == 0:
+                    claim(db, self._id)
+                    self._held = True
+                    return container
+            if not container.claimed():
+                from hardtack.container.reconcile import settle
+
+                settle(self._root, container)
+            elif time.monotonic() > until:
+                raise WrongState("reach the files of", self._name, f"held by process {container.monitor}")
+            else:
+                time.sleep(_POLL)
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -88,8 +106,6 @@ class Reach:
 
     def _enter(self, container: Container) -> None:
         """The root directory of the container's process; looked at again afterwards, since a pid may be reused."""
-        if container.state not in (states.RUNNING, states.PAUSED):
-            raise WrongState("reach the files of", self._name, container.state)
         try:
             self.fd = os.open(f"/proc/{container.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError:
