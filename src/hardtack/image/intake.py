@@ -6,8 +6,11 @@ What is held already is not read again.
 
 from __future__ import annotations
 
+from threading import Event
+
 from hardtack.oci.digest import Digest
 from hardtack.oci.limits import DOCUMENT_LIMIT
+from hardtack.remote.turn import Turn
 from hardtack.store.content import Content
 from hardtack.store.errors import BlobTooLarge, DigestMismatch, SizeMismatch
 from hardtack.store.layer import LayerStore
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     Opener = Callable[[], BinaryIO]
 
 _CHUNK = 1 << 20
+_PATIENCE = 300.0  # seconds without a new byte until another process that takes in the same blob counts as stuck
 
 
 class Intake:
@@ -94,15 +98,22 @@ class Intake:
         self._progress.finish(item, "Loaded")
 
     def _take(self, descriptor: Descriptor, copy: Callable[[Ingest], None]) -> None:
-        with self.root.blobs.ingest(descriptor.digest, descriptor.size) as ingest:
+        edges = None if descriptor.size <= DOCUMENT_LIMIT else ()
+
+        def register() -> None:
+            self.content.register(descriptor.digest, descriptor.size, descriptor.media_type, edges, self._lease)
+
+        with Turn(self.root.blobs, descriptor.digest, descriptor.size, register, Event(), _PATIENCE) as ingest:
+            there = ingest.present
             copy(ingest)
+            if there:
+                return
             try:
                 ingest.commit()
             except SizeMismatch:
                 ingest.discard()  # no rest will ever come
                 raise
-            edges = None if descriptor.size <= DOCUMENT_LIMIT else ()
-            self.content.register(descriptor.digest, descriptor.size, descriptor.media_type, edges, self._lease)
+            register()
 
     def _copy(self, ingest: Ingest, opener: Opener, apply: Apply | None) -> None:
         """Write what the opener gives into the blob, or what the blob has when it is there, and show it to `apply`."""

@@ -25,7 +25,7 @@ from hardtack.image.load import Loaded, load
 from hardtack.image.save import save
 from hardtack.oci.digest import Digest
 from hardtack.oci.platform import Platform
-from hardtack.store.collect import collect
+from hardtack.store.collect import collect, remove_blob
 from hardtack.store.content import Content
 from hardtack.store.errors import DigestMismatch, SizeMismatch, StoreFull
 from hardtack.store.fsck import fsck
@@ -445,6 +445,31 @@ def test_a_part_that_is_not_what_its_digest_says_is_refused(root: Root, layout: 
     assert os.listdir(f"{root.path}/ingest") == []
     collect(root)
     assert list(root.blobs) == []
+
+
+@pytest.mark.parametrize("part", ["config", "layer"])
+def test_a_part_that_a_collection_takes_before_it_is_kept_is_taken_in_again(
+    root: Root, layout: Layout, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    found = layout.image([BASE], "docker.io/a/b:1")
+    manifest = json.loads((layout.path / "blobs" / "sha256" / found["digest"][7:]).read_text())
+    victim = (manifest["config"] if part == "config" else manifest["layers"][0])["digest"]
+    with root.blobs.ingest(victim) as ingest:  # its row went, its file has not yet
+        ingest.write((layout.path / "blobs" / "sha256" / victim[7:]).read_bytes())
+        ingest.commit()
+    collected: list[int | None] = []
+    ordinary = Content.register
+
+    def register(self: Content, digest: str, *rest: Any, **more: Any) -> None:
+        if digest == victim and not collected:
+            collected.append(remove_blob(root, Digest(victim)))
+        ordinary(self, digest, *rest, **more)
+
+    monkeypatch.setattr(Content, "register", register)
+    load(root, str(layout.path))
+    assert collected not in ([], [None])
+    assert fsck(root) == []
+    assert root.blobs.size(victim) is not None
 
 
 def test_a_damaged_partial_of_another_attempt_does_not_matter(root: Root, layout: Layout) -> None:
