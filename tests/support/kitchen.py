@@ -83,15 +83,17 @@ class Dish:
 
     def tree(self) -> dict[str, tuple[str, int, int, int, str]]:
         """The root file system: path to (kind, mode, uid, gid, content or target)."""
-        place = Path(self.root.path) / "look"
-        place.mkdir(exist_ok=True)
+        name = f"look-{os.urandom(4).hex()}"
+        place = Path(self.root.path) / name
+        place.mkdir()
         layers = LayerStore(self.root)
-        layers.mount(self.image.config.diff_ids, str(place), holder="look")
+        layers.mount(self.image.config.diff_ids, str(place), holder=name)
         try:
             return dict(_walk(place))
         finally:
             subprocess.run(["umount", "-l", place], check=False)
-            layers.release("look")
+            place.rmdir()
+            layers.release(name)
 
 
 def _walk(top: Path) -> Iterator[tuple[str, tuple[str, int, int, int, str]]]:

@@ -40,12 +40,17 @@ class DockerfileError(BuildError):
 
 
 class ContextError(BuildError):
-    """A context that cannot be read, or does not hold what an instruction asks for."""
+    """A context, stage or image that cannot be read, or does not hold what an instruction asks for.
 
-    def __init__(self, path: str, reason: str, hint: str = "") -> None:
-        super().__init__(f"cannot use {path!r} of the build context: {reason}", hint)
+    Attributes:
+        path: in it; `where`: "the build context" or how the stage is called.
+    """
+
+    def __init__(self, path: str, reason: str, hint: str = "", where: str = "the build context") -> None:
+        super().__init__(f"cannot use {path!r} of {where}: {reason}", hint)
         self.path = path
         self.reason = reason
+        self.where = where
 
 
 class StepFailed(BuildError):

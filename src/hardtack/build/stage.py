@@ -168,12 +168,17 @@ class StageRun:
         if isinstance(instruction, ins.Copy):
             from hardtack.build.steps.copy import CopyPlan
 
-            name = f"stage {step.origins[0]}" if isinstance(step.origins[0], int) else f"image {step.origins[0]}"
-            return CopyPlan(self.session, state, instruction, origins[0], name).work()
+            return CopyPlan(self.session, state, instruction, origins[0], self._called(step.origins[0])).work()
         assert isinstance(instruction, ins.Run)
         from hardtack.build.steps.run import RunPlan
 
         return RunPlan(self.session, state, instruction, origins, self.place(step)).work()
+
+    def _called(self, origin: Origin) -> str:
+        """How errors call a stage or an image."""
+        if isinstance(origin, int):
+            return f"the stage {self.session.graph.stages[origin].shown}"
+        return f"the image {origin}"
 
     def _known(self, work: Work) -> tuple[Result | None, list[str]]:
         """What the cache knows of a step, and the keys to store it under otherwise."""

@@ -32,13 +32,16 @@ def carry_out(session: Session, stages: list[StageRun]) -> None:
     if len(left) == 1:
         _alone(session, left[0])
         return
-    _load()
+    _load(session)
     pool = _Pool(session, left)
     pool.run(min(len(left), MAX_WORKERS, max(2, len(os.sched_getaffinity(0)))))
 
 
-def _load() -> None:
+def _load(session: Session) -> None:
     """Import what steps will need before there are threads: a step forks, and a module being imported stays locked."""
+    from hardtack.container.runtime import choose
+
+    choose(session.root)
     for name in (
         "hardtack.build.steps.execute", "hardtack.build.steps.copy", "hardtack.build.steps.workdir",
         "hardtack.build.steps.run", "hardtack.build.files.copier", "hardtack.build.files.unpack",

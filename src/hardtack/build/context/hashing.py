@@ -95,7 +95,7 @@ def open_unchanged(tree: Tree, found: Found) -> int:
     try:
         descriptor = tree.open(found.path)
     except OSError as error:
-        raise ContextError(found.path, (error.strerror or str(error)).lower()) from None
+        raise ContextError(found.path, (error.strerror or str(error)).lower(), "", tree.name) from None
     try:
         check_unchanged(tree, found, os.fstat(descriptor))
     except BaseException:

@@ -142,17 +142,16 @@ class _Finder:
             raise self.missing(source, error) from None
 
     def missing(self, source: str, error: OSError) -> ContextError:
-        reason = "it leads in circles" if error.errno == errno.ELOOP else f"{self.tree.name} has no such file or folder"
-        hint = "Its path is relative to the context, and an ignore file may leave it out"
-        return ContextError(source, reason, "" if self.tree.owned else hint)
+        reason = "it leads in circles" if error.errno == errno.ELOOP else "there is no such file or folder"
+        hint = "" if self.tree.owned else "Its path is relative to the context, and an ignore file may leave it out"
+        return ContextError(source, reason, hint, self.tree.name)
 
     def item(self, source: str, path: str, name: str) -> Item | None:
-        """What a path stands for; None when it is excluded by name."""
-        if self.exclude and name and self.exclude.ignores(name):
-            return None
+        """What a path stands for; None for a file that is excluded by name."""
         top = Found(path, "", self.look(source, path))
-        below = list(self.content(path)) if stat.S_ISDIR(top.stat.st_mode) else []
-        return Item(name, top, below)
+        if stat.S_ISDIR(top.stat.st_mode):
+            return Item(name, top, self.content(path))
+        return None if self.exclude and self.exclude.ignores(name) else Item(name, top, [])
 
     def content(self, path: str) -> list[Found]:
         cut = len(path) + 1 if path else 0

@@ -10,7 +10,7 @@ import os
 import stat
 
 from hardtack.build.context.hashing import check_unchanged, open_unchanged
-from hardtack.build.errors import BuildError
+from hardtack.build.errors import BuildError, printable
 from hardtack.build.files.copier import write_all
 from hardtack.build.files.target import Target, TargetError
 
@@ -37,12 +37,25 @@ _MAGIC = (
 
 
 class BadArchive(BuildError):
-    """An archive that begins well and goes on badly."""
+    """An archive that begins well and goes on badly.
 
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"cannot unpack {path!r}: {reason}")
+    Attributes:
+        path: of the archive; `member`: the name in it that is at fault, "" for none.
+    """
+
+    def __init__(self, path: str, reason: str, member: str = "") -> None:
+        super().__init__(f"cannot unpack {path!r}: {f'its member {printable(member)!r}: ' if member else ''}{reason}")
         self.path = path
         self.reason = reason
+        self.member = member
+
+
+class _Refused(Exception):
+    """A member that is not made; says which and why."""
+
+    def __init__(self, member: str, reason: str) -> None:
+        super().__init__(reason)
+        self.member = member
 
 
 def compression_of(head: bytes) -> str:
@@ -50,17 +63,17 @@ def compression_of(head: bytes) -> str:
     return next((name for magic, name in _MAGIC if head.startswith(magic)), "")
 
 
-def decompressed(source: int, kind: str) -> Iterator[bytes]:
-    """The bytes of a file with its compression undone, in bounded pieces and with bounded memory.
+def decompressed(source: int, kind: str, piece: int = _CHUNK) -> Iterator[bytes]:
+    """The bytes of a file with its compression undone, in pieces of a bounded size and with bounded memory.
 
     Raises:
         ValueError: damaged, or cut short.
     """
     if not kind:
-        while chunk := os.read(source, _CHUNK):
+        while chunk := os.read(source, piece):
             yield chunk
         return
-    pieces = _gunzipped(source) if kind == "gzip" else _decoded(source, _decoder(kind), padded=kind == "xz")
+    pieces = _gunzipped(source, piece) if kind == "gzip" else _decoded(source, _decoder(kind), piece, kind == "xz")
     try:
         yield from pieces
     except (OSError, EOFError) as error:
@@ -71,12 +84,12 @@ def decompressed(source: int, kind: str) -> Iterator[bytes]:
         raise ValueError(f"its {kind} stream is damaged ({error})") from None
 
 
-def _gunzipped(source: int) -> Iterator[bytes]:
+def _gunzipped(source: int, piece: int) -> Iterator[bytes]:
     from isal import igzip
 
     opened: Any = igzip.IGzipFile
     with os.fdopen(os.dup(source), "rb") as file, opened(fileobj=file, mode="rb") as reader:
-        while chunk := reader.read(_CHUNK):
+        while chunk := reader.read(piece):
             yield chunk
 
 
@@ -97,13 +110,13 @@ def _decoder(kind: str) -> Callable[[], Any]:
     return zstd.ZstdDecompressor  # type: ignore[no-any-return,unused-ignore]
 
 
-def _decoded(source: int, make: Callable[[], Any], padded: bool) -> Iterator[bytes]:
+def _decoded(source: int, make: Callable[[], Any], piece: int, padded: bool) -> Iterator[bytes]:
     """Streams that follow one another; xz may have zeros between them."""
     decoder, data = make(), os.read(source, _CHUNK)
     while True:
-        piece = decoder.decompress(data, _CHUNK)
-        if piece:
-            yield piece
+        found = decoder.decompress(data, piece)
+        if found:
+            yield found
         data = b""
         if decoder.eof:
             data = decoder.unused_data or os.read(source, _CHUNK)
@@ -124,7 +137,7 @@ def is_archive(source: int) -> bool:
     head = b""
     os.lseek(source, 0, os.SEEK_SET)
     try:
-        for chunk in decompressed(source, kind):
+        for chunk in decompressed(source, kind, 512):
             head += chunk
             if len(head) >= 512:
                 break
@@ -190,8 +203,10 @@ def unpack(source: int, name: str, target: Target, destination: str, owner: Owne
             scanner.feed(chunk)
         scanner.finish()
         unpacker.finish()
+    except _Refused as error:
+        raise BadArchive(name, str(error), error.member) from None
     except LayerError as error:
-        raise BadArchive(name, getattr(error, "why", error.message)) from None
+        raise BadArchive(name, getattr(error, "why", error.message), getattr(error, "member", "")) from None
     except ValueError as error:
         raise BadArchive(name, str(error)) from None
     finally:
@@ -221,9 +236,9 @@ class Unpacker:
             return False  # the destination itself stays as it is
         path = self._place(name)
         if self.plain and member.kind not in ("f", "d", "l", "h"):
-            raise BadArchive(name, "a context holds files, folders and links only")
+            raise _Refused(name, "a context holds files, folders and links only")
         if name.rpartition("/")[2].startswith(".wh."):
-            raise BadArchive(name, "layers have another use for names that begin with .wh.")
+            raise _Refused(name, "layers have another use for names that begin with .wh.")
         if member.kind == "d":
             self._folder(path, member)
             return False
@@ -239,7 +254,7 @@ class Unpacker:
         else:
             kind = {"c": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}[member.kind]
             if kind == stat.S_IFCHR and (member.major, member.minor) == (0, 0):
-                raise BadArchive(name, "a device 0:0 means a removed file in layers")
+                raise _Refused(name, "a device 0:0 means a removed file in layers")
             os.mknod(last, kind | 0o600, os.makedev(member.major, member.minor), dir_fd=folder)
         self._finish(path, member)
         return False
@@ -281,7 +296,7 @@ class Unpacker:
             try:
                 self.target.make_folders(folder, 0o755, self.owner or (0, 0))
             except TargetError as error:
-                raise BadArchive(name, error.reason) from None
+                raise _Refused(name, error.reason) from None
             self.known[parent] = folder
         return f"{folder}/{last}" if folder else last
 
@@ -330,7 +345,7 @@ class Unpacker:
         try:
             os.link(source_name, last, src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
         except OSError as error:
-            raise BadArchive(os.fsdecode(member.path), f"its hard link leads to nothing ({error.strerror})") from None
+            raise _Refused(os.fsdecode(member.path), f"its hard link leads to nothing ({error.strerror})") from None
         finally:
             os.close(source)
 

@@ -142,9 +142,9 @@ class Binds:
                 inside = tree.resolve(mount.source)
                 found = tree.stat(inside)
             except OSError:
-                raise ContextError(mount.source, "the stage has no such file or folder") from None
+                raise ContextError(mount.source, "there is no such file or folder", "", "the stage") from None
         if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
-            raise ContextError(mount.source, "it is neither a file nor a folder")
+            raise ContextError(mount.source, "it is neither a file nor a folder", "", "the stage")
         return f"{place}/{inside}" if inside else place
 
     def _add_script(self, name: str, content: str) -> None:
