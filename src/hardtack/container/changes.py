@@ -33,13 +33,13 @@ def changes(root: Root, container: Container) -> list[Change]:
 
 
 def _without(found: list[Change], ours: set[str]) -> list[Change]:
-    """Leave out some changes, and the directories that have changed by nothing else."""
+    """Leave out some changes, and the directories that were made or have changed for nothing else."""
     above = {path[:end] for path in ours for end in range(1, len(path)) if path[end] == "/"}
     kept: list[Change] = []
     for change in reversed(found):  # what lies in a directory stands behind it
         if change.path in ours:
             continue
-        if change.path in above and change.kind == "C" and not _holds(change.path, kept):
+        if change.path in above and not _holds(change.path, kept):
             continue
         kept.append(change)
     return kept[::-1]

@@ -101,8 +101,13 @@ def _terminal(number: int) -> str:
 def _by_program(pids: set[int], options: list[str]) -> tuple[list[str], list[list[str]]]:
     import subprocess
 
+    def ask(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["ps", *words], capture_output=True, text=True, errors="replace", check=False)
+
     try:
-        done = subprocess.run(["ps", *options], capture_output=True, text=True, errors="replace", check=False)
+        done = ask(*options, "-q", ",".join(map(str, sorted(pids))))
+        if done.returncode != 0:  # some options do not go with -q
+            done = ask(*options)
     except FileNotFoundError:
         raise TopFailed("this host has no ps program") from None
     if done.returncode != 0:
