@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -95,6 +96,14 @@ def test_a_manifest_over_four_mebibytes_is_too_large(client: Client, announced: 
     body = raw if announced else iter([raw[: 1 << 20]] * 5)
     answer = client("PUT", f"/v2/{HOME}/manifests/large", body, Content_Type=OCI_MANIFEST)
     assert answer.status == 413
+
+
+def test_a_manifest_that_announces_too_much_is_not_asked_for(client: Client) -> None:
+    host, port = client.host.split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as sock:
+        head = f"PUT /v2/{HOME}/manifests/large HTTP/1.1\r\nHost: {client.host}\r\nExpect: 100-continue\r\n"
+        sock.sendall((head + f"Content-Length: {5 << 20}\r\n\r\n").encode())
+        assert sock.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_manifest_pushed_by_digest_must_have_it(client: Client, document: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardtack.registry.errors import NameInvalid, TagInvalid
@@ -15,6 +15,7 @@ COMPONENT = st.from_regex(r"[a-z0-9]{1,6}(?:(?:\.|_|__|-{1,3})[a-z0-9]{1,6}){0,3
 NAME = st.lists(COMPONENT, min_size=1, max_size=4).map("/".join)
 
 
+@settings(deadline=None)
 @given(NAME.filter(lambda name: name.partition("/")[0] not in RESERVED))
 def test_every_name_of_the_grammar_is_one(name: str) -> None:
     assert check_repository(name) == name
@@ -38,6 +39,7 @@ def test_the_servers_own_addresses_are_no_repositories(first: str) -> None:
     assert check_repository(f"a/{first}") == f"a/{first}"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_no_text_becomes_a_path_that_leaves_its_folder(name: str) -> None:
     try:
@@ -49,6 +51,7 @@ def test_no_text_becomes_a_path_that_leaves_its_folder(name: str) -> None:
     assert not name.startswith("/")
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", fullmatch=True))
 def test_every_tag_of_the_grammar_is_one(tag: str) -> None:
     assert check_tag(tag) == tag

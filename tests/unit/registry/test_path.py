@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardtack.registry.api.path import Kind, Target, split
@@ -41,6 +41,7 @@ def test_other_paths_are_no_addresses(path: str) -> None:
     assert split(path) is None
 
 
+@settings(deadline=None)
 @given(NAMES)
 def test_a_name_may_contain_the_apis_words(name: str) -> None:
     assert split(f"/v2/{name}/manifests/v1") == Target(Kind.MANIFEST, name, "v1")
@@ -49,6 +50,7 @@ def test_a_name_may_contain_the_apis_words(name: str) -> None:
     assert split(f"/v2/{name}/blobs/uploads/") == Target(Kind.UPLOADS, name)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_path_breaks_the_reading(path: str) -> None:
     split("/v2/" + path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardtack.registry.api import ranges
@@ -37,6 +37,7 @@ def test_a_range_without_bytes(header: str, size: int) -> None:
         ranges.requested(header, size)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.integers(0, 1000))
 def test_no_header_asks_for_bytes_that_are_not_there(text: str, size: int) -> None:
     for header in (text, f"bytes={text}", f"bytes={len(text)}-{size}"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardtack.registry.web import text
@@ -31,6 +31,7 @@ def test_what_builders_write_becomes_an_instruction(written: str, keyword: str, 
     assert text.instruction(written) == (keyword, rest)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=2000))
 def test_cleaned_text_has_no_tricks_and_a_bound(value: str) -> None:
     cleaned = text.clean(value, 100)

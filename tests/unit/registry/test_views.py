@@ -49,6 +49,7 @@ def test_layers_beyond_the_history_come_at_the_end_and_history_beyond_the_layers
     assert [step.is_layer for step in views.image_view(manifest, raw).steps] == [True, False]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**12), max_size=40))
 def test_the_picture_of_the_layers_is_whole_and_shows_each(sizes: list[int]) -> None:
     slices = views.image_view(*image(sizes, config())).slices
@@ -69,7 +70,7 @@ ANYTHING = st.recursive(
 KEYS = ("config", "history", "rootfs", "created", "os", "architecture", "variant")
 
 
-@settings(max_examples=200)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=7))
 def test_no_config_breaks_a_page(value: dict[str, Any]) -> None:
     manifest, raw = image([5], value)
@@ -77,7 +78,7 @@ def test_no_config_breaks_a_page(value: dict[str, Any]) -> None:
     views.platform_of(manifest, raw)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(("Env", "Cmd", "Labels", "ExposedPorts", "User", "Healthcheck", "Volumes")), ANYTHING
