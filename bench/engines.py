@@ -136,16 +136,23 @@ class DebianDocker(Docker):
 class Podman(Engine):
     name = "podman"
     limits = ("--ulimit", "nofile=20000:20000", "--ulimit", "nproc=10000:10000")
+    runtime = "runc"
 
     def words(self, *words: str) -> list[str]:
         root = ["--root", f"{self.folder}/root", "--runroot", f"{self.folder}/run"]
-        return ["podman", *root, "--cgroup-manager", "cgroupfs", *words]
+        return ["podman", *root, "--cgroup-manager", "cgroupfs", "--runtime", self.runtime, *words]
+
+    def start(self) -> None:
+        """Choose crun, as podman would, where it takes this machine's control groups; else runc."""
+        hybrid = Path("/sys/fs/cgroup/unified/cgroup.controllers")
+        drained = not hybrid.exists() or not hybrid.read_text().strip()
+        self.runtime = "crun" if drained and shutil.which("crun") else "runc"
 
     def pull_words(self, reference: str) -> list[str]:
         return self.words("pull", "-q", "--tls-verify=false", reference)
 
     def version(self) -> str:
-        return self.call(["podman", "--version"])
+        return f"{self.call(['podman', '--version'])} on {self.runtime}"
 
 
 def candidates() -> list[tuple[type[Engine], str]]:

@@ -33,7 +33,7 @@ class Podman:
         self.folder = folder
 
     def __call__(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        store = ["--root", f"{self.folder}/root", "--runroot", f"{self.folder}/run", "--cgroup-manager", "cgroupfs"]
+        store = ["--root", f"{self.folder}/root", "--runroot", f"{self.folder}/run", "--cgroup-manager", "cgroupfs", "--runtime", "runc"]
         return call(["podman", *store, *words], check)
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
