@@ -12,7 +12,7 @@ from hardtack.store.disk import sync_path
 from hardtack.store.errors import RootUnusable
 from hardtack.store.sqlite import Connection, DatabaseError, OperationalError, complete_statement, connect
 
-MIGRATIONS = ("0001_content", "0002_containers", "0003_networks", "0004_build", "0005_layers")
+MIGRATIONS = ("0001_content", "0002_containers", "0003_networks", "0004_build")
 """In their order; `PRAGMA user_version` counts how many were applied. Append, never insert."""
 
 BUSY_SECONDS = 20.0

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _DOCUMENT = 4 << 20
+_LEFTOVERS = ("blob-stray", "lease-dead")
 
 
 class Finding:
@@ -36,6 +37,7 @@ class Finding:
         message: what is wrong, a sentence without a full stop.
         hint: what brings it back, or "".
         repaired: whether a repair has removed the wrong thing.
+        harmless: what any death leaves behind and the next collection sweeps; no damage.
     """
 
     __slots__ = ("hint", "kind", "message", "repaired", "subject")
@@ -46,6 +48,10 @@ class Finding:
         self.message = message
         self.hint = hint
         self.repaired = repaired
+
+    @property
+    def harmless(self) -> bool:
+        return self.kind in _LEFTOVERS
 
 
 def fsck(root: Root, repair: bool = False, quick: bool = False) -> list[Finding]:

@@ -18,7 +18,8 @@ COMMAND = Command(
         Flag("repair", "", BOOL, help="Move damaged content aside and drop what leads nowhere"),
     ),
     most=0,
-    details="Exits with 0 when nothing is wrong or everything was repaired, with 1 otherwise.",
+    details="Exits with 0 when nothing is wrong or everything was repaired, with 1 otherwise. A note is no damage:\n"
+    "what a process that died left behind, which the next collection sweeps.",
 )
 
 
@@ -28,23 +29,25 @@ def run(args: Args, streams: Streams) -> int:
     from hardtack.store.root import Root
 
     found = fsck(Root.open(args.root), args.repair, args.quick)
-    left = sum(not finding.repaired for finding in found)
+    left = sum(not finding.repaired and not finding.harmless for finding in found)
     if args.format:
         from hardtack.cli.template import print_each
 
         print_each(args.format, [_row(finding) for finding in found], streams)
         return 1 if left else 0
     for finding in found:
-        done = "repaired: " if finding.repaired else ""
-        hint = f" {finding.hint}." if finding.hint else ""
-        streams.out.write(f"{done}{finding.kind} {finding.subject}: {finding.message}.{hint}\n")
-    if not found:
+        streams.out.write(_line(finding))
+    if not any(not finding.harmless for finding in found):
         streams.out.write("Nothing is wrong.\n")
-    elif left and not args.repair:
-        streams.out.write(f"{left} to repair: run `tack system fsck --repair`.\n")
     elif left:
-        streams.out.write(f"{len(found) - left} repaired, {left} left.\n")
+        streams.out.write(f"{left} left.\n" if args.repair else f"{left} to repair: run `tack system fsck --repair`.\n")
     return 1 if left else 0
+
+
+def _line(finding: Finding) -> str:
+    mark = "repaired: " if finding.repaired else "note: " if finding.harmless else ""
+    hint = f" {finding.hint}." if finding.hint and not finding.repaired else ""
+    return f"{mark}{finding.kind} {finding.subject}: {finding.message}.{hint}\n"
 
 
 def _row(finding: Finding) -> dict[str, object]:
@@ -53,5 +56,6 @@ def _row(finding: Finding) -> dict[str, object]:
         "Subject": finding.subject,
         "Message": finding.message,
         "Hint": finding.hint,
+        "Harmless": finding.harmless,
         "Repaired": finding.repaired,
     }

@@ -1,2 +1,0 @@
--- store/layer/ has no table of its own: the table layer is part of the content, and for whom a layer is mounted is said
--- by files in the run directory, which a reboot clears together with the mounts.
