@@ -46,6 +46,7 @@ def create(root: Root, body: dict[str, Any], image: Image, name: str | None = No
     with root.transaction() as db:
         if db.execute("SELECT 1 FROM blob WHERE digest = ?", (image.digest,)).fetchone() is None:
             raise ContentMissing(image.digest)
+        _claim_volumes(db, root, ident, document)
         _insert(db, ident, wanted, image, document)
         db.execute("INSERT INTO keep (holder, digest) VALUES (?, ?)", (f"container:{ident}", image.digest))
         db.execute("UPDATE image SET used = ? WHERE digest = ?", (time.time(), image.digest))
@@ -55,6 +56,16 @@ def create(root: Root, body: dict[str, Any], image: Image, name: str | None = No
     assert found is not None
     found.take_document(document)
     return found
+
+
+def _claim_volumes(db: Connection, root: Root, ident: str, document: dict[str, Any]) -> None:
+    """From its creation on a container holds its volumes, and its mounts are known to make sense."""
+    host_config, declared = document["HostConfig"], document["Config"].get("Volumes") or {}
+    if not (declared or any(host_config.get(key) for key in ("Binds", "Mounts", "Tmpfs"))):
+        return
+    from hardtack.volume.mounts import claim, docker_mounts, wanted
+
+    document["Mounts"] = docker_mounts(root, claim(db, ident, wanted(host_config), declared))
 
 
 def _insert(db: Connection, ident: str, wanted: str, image: Image, document: dict[str, Any]) -> None:

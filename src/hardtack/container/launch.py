@@ -175,7 +175,10 @@ def _make_spec(root: Root, container: Container, paths: Paths, running: Running)
         placing.namespaces(root, host_config, running.attachment, running.netns),
         hostname,
     )
-    return make_spec(config, host_config, placed, Host.probe())
+    spec = make_spec(config, host_config, placed, Host.probe())
+    if any(option.endswith("slave") for entry in mounts for option in entry["options"]):
+        spec["linux"]["rootfsPropagation"] = "rslave"  # what the host mounts later travels in, nothing travels out
+    return spec
 
 
 def _volumes(root: Root, container: Container, paths: Paths) -> list[dict[str, Any]]:
@@ -185,7 +188,9 @@ def _volumes(root: Root, container: Container, paths: Paths) -> list[dict[str, A
         return []
     from hardtack.volume.mounts import prepare, wanted
 
-    mounts, shown = prepare(root, container.id, wanted(host_config), list(declared), paths.rootfs)
+    mounts, shown = prepare(
+        root, container.id, wanted(host_config), list(declared), paths.rootfs, f"{paths.run}/mounts"
+    )
     container.document["Mounts"] = shown
     return list(mounts)
 

@@ -146,7 +146,9 @@ def _mount_privately(root: Root, container: Container, paths: Paths, lowers: lis
     inside = os.open(paths.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         declared = list(container.config.get("Volumes") or ())
-        binds, _ = prepare(root, container.id, wanted(container.host_config), declared, paths.rootfs)
+        binds, _ = prepare(
+            root, container.id, wanted(container.host_config), declared, paths.rootfs, f"{paths.run}/mounts"
+        )
         for entry in binds:
             if entry["type"] == "bind":
                 _bind(inside, entry)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
+from hardtack.linux import mount
 from hardtack.store.layer.remove import remove_tree
 from hardtack.volume import volumes
 from hardtack.volume.errors import BindSourceMissing, InvalidMount, MountUnsupported
@@ -86,12 +87,15 @@ def prepare(
     specs: Iterable[MountSpec],
     image_volumes: Iterable[str],
     rootfs: str,
+    staging: str = "",
     recursive_read_only: bool = True,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Make a container's mounts ready.
 
     Args:
         rootfs: where its root file system is mounted, for what an empty volume begins with.
+        staging: a directory for mounts of our own, in a mount namespace that ends with the start. A bind without the
+            mounts below its source is made there, because crun 1.8 takes those along whatever it is told.
         recursive_read_only: whether the runtime knows the option "rro" (crun, and runc from 1.1).
     Returns:
         The mounts for the OCI runtime, and the same as docker's `Mounts`.
@@ -114,6 +118,8 @@ def prepare(
 
                 fill(volumes.directory(root, name), name, rootfs, spec.target)
         oci.append(_oci_mount(root, spec, name, recursive_read_only and _kernel() >= _MOUNT_SETATTR))
+        if staging and spec.kind == BIND and not spec.recursive:
+            oci[-1]["source"] = _stage(spec.source, f"{staging}/{len(oci)}")
     return oci, docker_mounts(root, placed)
 
 
@@ -134,12 +140,6 @@ def docker_mounts(root: Root, placed: Placed) -> list[dict[str, Any]]:
         entry["Propagation"] = (spec.propagation or "rprivate") if spec.kind == BIND else ""
         found.append(entry)
     return found
-
-
-def root_propagation(oci_mounts: Iterable[dict[str, Any]]) -> str:
-    """What the OCI spec's rootfsPropagation has to be so that mounts of the host can travel into these; "" for any."""
-    slaves = any(option in ("slave", "rslave") for mount in oci_mounts for option in mount["options"])
-    return "rslave" if slaves else ""
 
 
 def drop(root: Root, container_id: str, anonymous: bool = False) -> list[str]:
@@ -183,6 +183,17 @@ def _check_bind(spec: MountSpec) -> None:
         except OSError as failure:
             why = f"cannot make the directory: {(failure.strerror or str(failure)).lower()}"
             raise InvalidMount(spec.source, why) from failure
+
+
+def _stage(source: str, place: str) -> str:
+    """Mount a source without what is mounted below it. Returns where."""
+    os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
+    if os.path.isdir(source):
+        os.makedirs(place, exist_ok=True)
+    else:
+        os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    mount.mount(source, place, None, mount.MS_BIND)
+    return place
 
 
 def _oci_mount(root: Root, spec: MountSpec, name: str, recursive: bool) -> dict[str, Any]:
