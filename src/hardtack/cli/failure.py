@@ -30,12 +30,12 @@ def report(error: BaseException, streams: Streams, path: str, command: Command, 
         _silence_output()
         return BROKEN_PIPE_EXIT
     line, code = describe(error, command)
-    line = _visible(line)
+    line = visible(line)
     _flush(streams)
     if debug:
         import traceback
 
-        streams.err.write("".join(traceback.format_exception(error)))
+        streams.err.write(visible("".join(traceback.format_exception(error))))
     if isinstance(error, UsageError):
         usage = f"{path} {command.usage}".rstrip()
         line += f"\n\nUsage:  {usage}\n\nRun '{path} --help' for more information"
@@ -68,8 +68,8 @@ def describe(error: BaseException, command: Command) -> tuple[str, int]:
     return f"{line}. Run again with --debug in front of the command to see where.", command.failure
 
 
-def _visible(text: str) -> str:
-    # Messages quote strangers: names of files, fields of images. None of them may move the cursor or fake a line.
+def visible(text: str) -> str:
+    """A message fit for a terminal. It quotes strangers, and none of them may move the cursor."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

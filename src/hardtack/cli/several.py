@@ -33,4 +33,6 @@ def finish(failures: list[TackError], streams: Streams) -> int:
 
 def show(failures: Iterable[TackError], streams: Streams) -> None:
     """Print failures as `main` would."""
-    streams.err.write("".join(f"tack: {failure}\n" for failure in failures))
+    from hardtack.cli.failure import visible
+
+    streams.err.write("".join(f"tack: {visible(str(failure))}\n" for failure in failures))

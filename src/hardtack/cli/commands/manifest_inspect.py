@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from hardtack.remote.repository import Repository
 
 COMMAND = Command(
-    "[OPTIONS] [MANIFEST_LIST] MANIFEST",
+    "[OPTIONS] MANIFEST",
     "Show a remote manifest or index",
     (
         Flag("insecure", "", BOOL, help="Allow communication with an insecure registry"),
         Flag("verbose", "v", BOOL, help="Output additional info including layers and platform"),
     ),
     least=1,
-    most=2,
+    most=1,
 )
 
 
@@ -34,7 +34,7 @@ def run(args: Args, streams: Streams) -> int:
     from hardtack.oci.reference import Reference
     from hardtack.remote.client import RegistryClient
 
-    reference = Reference.parse(args.args[-1]).tagged()
+    reference = Reference.parse(args.args[0]).tagged()
     client = RegistryClient(reference.domain, _config(reference, args.insecure))
     repository = client.repository(reference.path)
     raw, media_type, digest = repository.manifest(str(reference.digest or reference.tag))
