@@ -48,7 +48,7 @@ class Credential:
 
     def basic(self) -> str:
         """The value of an Authorization header by the basic scheme. Source: RFC 7617."""
-        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        return "Basic " + _encoded(self.username, self.password)
 
 
 class Credentials:
@@ -99,8 +99,7 @@ class Credentials:
                 helper.store(key, "<token>" if token else credential.username, token or credential.password)
                 entry: dict[str, str] = {}
             else:
-                pair = f"{credential.username}:{credential.password}"
-                entry = {"auth": base64.b64encode(pair.encode()).decode()}
+                entry = {"auth": _encoded(credential.username, credential.password)}
                 if credential.identity:
                     entry["identitytoken"] = credential.identity
             _auths(self.path, document)[key] = entry
@@ -129,7 +128,7 @@ class Credentials:
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
-            raise CredentialsInvalid(self.path, (error.strerror or str(error)).lower()) from None
+            raise _unusable(self.path, error) from None
         if not data.strip():
             return {}
         try:
@@ -146,10 +145,13 @@ class Credentials:
         """Replace the file in one step, readable by its owner alone; a symbolic link stays one."""
         target = os.path.realpath(self.path)
         draft = f"{target}.{os.getpid()}.{os.urandom(4).hex()}"
-        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise _unusable(self.path, error) from None
         try:
             with open(descriptor, "w", encoding="utf-8") as file:
-                json.dump(document, file, indent="\t", ensure_ascii=False)
+                json.dump(document, file, indent="\t")
                 file.flush()
                 os.fsync(file.fileno())
             os.rename(draft, target)
@@ -167,8 +169,8 @@ class Credentials:
         username, password = text("username"), text("password")
         if text("auth"):
             try:
-                pair = base64.b64decode(text("auth"), validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError):
+                pair = base64.b64decode(text("auth"), validate=True).decode("utf-8", "surrogateescape")
+            except binascii.Error:
                 raise CredentialsInvalid(self.path, f"auth of {host} is not base64") from None
             username, colon, password = pair.partition(":")
             if not colon:
@@ -205,14 +207,18 @@ class Given(Credentials):
 class _Locked:
     """Two logins at once shall both be remembered: the directory is locked while its file is rewritten."""
 
-    __slots__ = ("_descriptor", "_folder")
+    __slots__ = ("_descriptor", "_folder", "_path")
 
     def __init__(self, path: str) -> None:
+        self._path = path
         self._folder = os.path.dirname(os.path.realpath(path)) or "."
 
     def __enter__(self) -> None:
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        self._descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            self._descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _unusable(self._path, error) from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         except BaseException:
@@ -221,6 +227,15 @@ class _Locked:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
+
+
+def _unusable(path: str, error: OSError) -> CredentialsInvalid:
+    return CredentialsInvalid(path, (error.strerror or str(error)).lower())
+
+
+def _encoded(username: str, password: str) -> str:
+    pair = f"{username}:{password}".encode("utf-8", "surrogateescape")
+    return base64.b64encode(pair).decode()
 
 
 def server_key(host: str) -> str:

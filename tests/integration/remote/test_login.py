@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from support.bad_registry import OCI_INDEX, OCI_MANIFEST, BadRegistry, TokenServer, basic_auth
+from support.bad_registry import OCI_INDEX, OCI_MANIFEST, BadRegistry, Handler, TokenServer, basic_auth
 
 
 @pytest.fixture
@@ -113,6 +113,55 @@ def test_the_password_is_asked_for_without_showing_it(registry: BadRegistry, hom
     assert b"Login Succeeded" in seen
     assert b"hunter2" not in seen
     assert home.exists()
+
+
+def test_an_end_of_input_at_the_password_is_no_internal_error(home: Path) -> None:
+    child, terminal = pty.fork()
+    if child == 0:
+        words = ["-c", "from hardtack.cli.main import script; script()", "login", "-u", "me", "localhost:1"]
+        os.execv(sys.executable, [sys.executable, *words])
+    seen = b""
+    try:
+        while piece := os.read(terminal, 4096):
+            seen += piece
+            if seen.endswith(b"Password: "):
+                os.write(terminal, b"\x04")
+    except OSError:
+        pass
+    finally:
+        _, code = os.waitpid(child, 0)
+        os.close(terminal)
+    assert os.waitstatus_to_exitcode(code) == 1
+    assert b"a name and a password are needed" in seen, seen
+
+
+def test_a_password_that_is_no_text_goes_to_the_registry_as_it_is(registry: BadRegistry, home: Path) -> None:
+    wanted = base64.b64encode(b"me:p\xffw").decode()
+
+    def check(handler: Handler) -> bool:
+        if handler.headers.get("Authorization") == f"Basic {wanted}":
+            return True
+        handler.error(401, "UNAUTHORIZED", headers={"WWW-Authenticate": 'Basic realm="r"'})
+        return False
+
+    registry.auth = check
+    command = [sys.executable, "-c", "from hardtack.cli.main import script; script()", "login", "-u", "me"]
+    done = subprocess.run(
+        [*command, "--password-stdin", registry.host], input=b"p\xffw\n", capture_output=True, check=False, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(home.read_text())["auths"][registry.host]["auth"] == wanted
+    assert tack("login", registry.host).stdout == "Login Succeeded\n"  # with what is kept
+
+
+@pytest.mark.parametrize("folder", ["/etc/hosts", "/proc/self"])
+def test_a_place_where_nothing_can_be_kept_is_named(
+    registry: BadRegistry, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARDTACK_CONFIG", "")
+    monkeypatch.setenv("DOCKER_CONFIG", folder)
+    said = tack("login", "-u", "me", "-p", "x", registry.host, code=1).stderr
+    assert f"the credentials in {folder}/config.json cannot be used" in said
 
 
 @pytest.mark.parametrize("server", ["a b", "-", "host:port"])

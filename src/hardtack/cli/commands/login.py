@@ -55,7 +55,8 @@ def _given(args: Args, streams: Streams) -> tuple[str, str]:
         return args.username, args.password
     if not args.username:
         raise TackError("must provide --username with --password-stdin")
-    return args.username, streams.stdin.read(_LONGEST).rstrip("\r\n")
+    # Bytes that are no UTF-8 are some people's passwords; they go to the registry as they are.
+    return args.username, streams.stdin.buffer.read(_LONGEST).decode("utf-8", "surrogateescape").rstrip("\r\n")
 
 
 def _again(host: str, store: Credentials, streams: Streams) -> bool:
@@ -86,7 +87,11 @@ def _ask(prompt: str, streams: Streams, secret: bool = False) -> str:
     if secret:
         import getpass
 
-        return getpass.getpass(prompt)
+        try:
+            return getpass.getpass(prompt)
+        except EOFError:
+            streams.err.write("\n")
+            return ""
     streams.err.write(prompt)
     streams.err.flush()
     return streams.stdin.readline().strip()
