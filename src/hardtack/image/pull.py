@@ -7,11 +7,10 @@ fetched or relies on is collected while it runs. How bytes move is `remote.fetch
 from __future__ import annotations
 
 from hardtack.errors import TackError
-from hardtack.image.errors import PlatformMissing
 from hardtack.oci.config import ImageConfig
 from hardtack.oci.descriptor import Descriptor
 from hardtack.oci.digest import Digest
-from hardtack.oci.errors import InvalidManifest
+from hardtack.oci.errors import InvalidManifest, NoMatchingPlatform
 from hardtack.oci.manifest import Index, Manifest, parse_manifest
 from hardtack.oci.platform import choose, choose_one, host
 from hardtack.progress import SILENT, Progress
@@ -235,7 +234,7 @@ class _Pull:
             return
         offered = Descriptor("", Digest.of(b""), 0, config.platform)
         if not choose([offered], self._platform):
-            raise PlatformMissing(self._name.familiar(), str(self._platform), str(config.platform))
+            raise NoMatchingPlatform(str(self._platform), [str(config.platform)], self._name.familiar())
 
     def _publish(self, top: Manifest | Index, manifest: Manifest) -> str:
         """Make the image and its name known, in one transaction. Returns what the name pointed at before."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hardtack.image.errors import ImageError
+from hardtack.oci.digest import LENGTHS
 from hardtack.oci.reference import Reference
 from hardtack.store.errors import ImageUnknown
 from hardtack.store.reference import find_image, mark_used, set_reference
@@ -22,11 +23,13 @@ def tag(root: Root, source: str, target: str) -> Reference:
     Raises:
         ImageUnknown, ImageAmbiguous: of the source.
         InvalidReference: the target is no name.
-        TagRefused: the target has a digest.
+        TagRefused: the target has a digest, or reads like one.
     """
     name = Reference.parse(target)
     if name.digest:
         raise TagRefused("refusing to create a tag with a digest reference", "Leave the digest out of the new name")
+    if name.familiar_repository() in LENGTHS:
+        raise TagRefused("refusing to create an ambiguous tag using digest algorithm as name", "Choose another name")
     name = name.tagged()
     with root.transaction(durable=True) as db:
         row = find_image(db, source)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from hardtack.oci.digest import Digest
+from hardtack.store.layer import LayerStore
 from hardtack.store.root import Root
 from support.images import make_image
 from support.layouts import Layout, sha256
@@ -86,6 +87,8 @@ def test_a_tag_is_an_image_s_other_name(app: str) -> None:
     tack("tag", "app:1", digest, code=1, errors=errors)
     errors = 'tack: invalid reference format: "UPPER": repository name (UPPER) must be lowercase. Write upper.\n'
     tack("tag", "app:1", "UPPER", code=1, errors=errors)
+    errors = "tack: refusing to create an ambiguous tag using digest algorithm as name. Choose another name.\n"
+    tack("tag", "app:1", "sha256:abcd", code=1, errors=errors)
 
 
 def test_removing_the_last_name_removes_the_image_and_its_layers(root: Root, app: str) -> None:
@@ -192,6 +195,16 @@ def test_an_import_makes_an_image_of_a_root_file_system(root: Root, tmp_path: Pa
 def test_an_import_from_a_pipe_needs_no_name(root: Root) -> None:
     ident = tack("import", "-", data=BASE).strip()
     assert tack("inspect", "-f", "{{.RepoTags}} {{.Comment}}", Digest(ident).short) == "[] Imported from -\n"
+
+
+def test_a_tar_without_members_makes_an_empty_image(root: Root, tmp_path: Path) -> None:
+    tack("import", "-", "scratch", data=bytes(10240))
+    assert tack("history", "-q", "scratch").strip()
+    (found,) = json.loads(tack("inspect", "scratch"))
+    layers = found["RootFS"]["Layers"]
+    (tmp_path / "mounted").mkdir()
+    LayerStore(root).mount([Digest(layer) for layer in layers], str(tmp_path / "mounted"), holder="test")
+    assert os.listdir(tmp_path / "mounted") == []
 
 
 @pytest.mark.parametrize(
