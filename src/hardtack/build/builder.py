@@ -52,6 +52,7 @@ def build(root: Root, options: Options, stdin: int = 0, watcher: Watcher = SILEN
         StepFailed: a command of it failed.
         BuildError: anything else; the image and its names are then as they were.
     """
+    _ = root.db  # a store that cannot be used is no fault of a line of the Dockerfile
     _take_back_dead(root)
     with Workspace(root) as workspace:
         session = Session(root, options, workspace, watcher, StepCache(root, read=not options.no_cache))

@@ -17,6 +17,7 @@ from hardtack.build.image import moment
 from hardtack.build.report import CACHED, CANCELLED, DONE, FAILED
 from hardtack.build.session import Cancelled
 from hardtack.build.state import Layer, State
+from hardtack.build.steps.stubs import Points
 from hardtack.build.steps.work import Work, shown
 from hardtack.errors import TackError
 
@@ -65,6 +66,7 @@ class StageRun:
         self._shown = 0
         self._total = plan.layered()
         self._pending: Work | None = None
+        self._points = Points()
 
     def advance(self, execute: bool) -> bool:
         """Go on.
@@ -144,10 +146,13 @@ class StageRun:
         if result is None and not execute:
             return False
         vertex = self.session.begin(self._name(shown(instruction.source, state, escape), step.trigger))
+        known = result is not None
         if result is not None:
             vertex.end(CACHED)
         else:
             result = self._carried_out(self._pending, keys, step, vertex)
+        if known or not isinstance(instruction, ins.Run):
+            self._points.forget()
         state.note(self._pending.history, result.layer, result.created)
         self._pending = None
         return True
@@ -172,7 +177,7 @@ class StageRun:
         assert isinstance(instruction, ins.Run)
         from hardtack.build.steps.run import RunPlan
 
-        return RunPlan(self.session, state, instruction, origins, self.place(step)).work()
+        return RunPlan(self.session, state, instruction, origins, self.place(step), self._points).work()
 
     def _called(self, origin: Origin) -> str:
         """How errors call a stage or an image."""

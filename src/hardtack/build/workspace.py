@@ -58,8 +58,14 @@ class Workspace:
         return path
 
     def discard(self, path: str) -> None:
-        """Remove a folder of it early, to give its space back."""
-        remove(path)
+        """Remove a folder of it early, to give its space back; nothing is mounted in it any more."""
+        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            remove_tree(path[len(self.path) + 1 :], folder)
+        except FileNotFoundError:
+            pass
+        finally:
+            os.close(folder)
 
     def __enter__(self) -> Workspace:
         return self

@@ -7,6 +7,7 @@ there. A build that is cancelled ends its commands.
 from __future__ import annotations
 
 import os
+import select
 import threading
 
 from hardtack.build.errors import StepFailed
@@ -47,7 +48,8 @@ class Execution:
         with Binds(plan) as binds:
             with _Output(vertex) as output:
                 code = self._call(upper, work, binds, output)
-            stubs.remove(self.session, plan.diff_ids, upper, [mount["destination"] for mount in binds.mounts])
+            targets = [mount["destination"] for mount in binds.mounts]
+            stubs.remove(self.session, plan.diff_ids, upper, targets, plan.points)
         if code:
             place, excerpt = plan.place
             raise StepFailed(plan.step.source, " ".join(plan.args), code, place, output.lines(), excerpt)
@@ -84,12 +86,17 @@ class Execution:
 
 
 class _Output:
-    """What a command prints, passed on as it comes and its end kept. A with-block around the command."""
+    """What a command prints, passed on as it comes and its end kept. A with-block around the command.
+
+    When the command has ended everything it printed is in the pipe; nobody waits for its other ends to be closed.
+    """
 
     def __init__(self, vertex: Vertex) -> None:
         self._vertex = vertex
         self._tail = bytearray()
         self._reader, self.writer = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._reader, False)
+        self._ended = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._read, name="build-output", daemon=True)
 
     def __enter__(self) -> _Output:
@@ -98,11 +105,30 @@ class _Output:
 
     def __exit__(self, *_: object) -> None:
         os.close(self.writer)
+        os.eventfd_write(self._ended, 1)
         self._thread.join()
         os.close(self._reader)
+        os.close(self._ended)
 
     def _read(self) -> None:
-        while piece := os.read(self._reader, _PIECE):
+        poll = select.poll()
+        poll.register(self._reader, select.POLLIN)
+        poll.register(self._ended, select.POLLIN)
+        while True:
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            if self._drain() or self._ended in ready:
+                self._drain()
+                return
+
+    def _drain(self) -> bool:
+        """Pass on what there is; whether the pipe has ended."""
+        while True:
+            try:
+                piece = os.read(self._reader, _PIECE)
+            except BlockingIOError:
+                return False
+            if not piece:
+                return True
             self._vertex.output(piece)
             self._tail += piece
             del self._tail[:-_TAIL_BYTES]

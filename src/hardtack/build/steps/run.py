@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hardtack.build.dockerfile.instructions import Run
     from hardtack.build.session import Session, Vertex
     from hardtack.build.state import State
+    from hardtack.build.steps.stubs import Points
     from hardtack.oci.platform import Platform
 
 SCRIPTS = "/dev/pipes"
@@ -55,16 +56,24 @@ class RunPlan:
         args: the command; `script`: name and content of a here-document that is run as a program, or None.
         mounts: in order, each with the state it takes files from (None: the context, or none needed).
         place: the instruction's place and the lines around it, for a failure.
+        points: what is known of the stage's mount points.
     """
 
     def __init__(
-        self, session: Session, state: State, step: Run, origins: list[State | None], place: tuple[str, str]
+        self,
+        session: Session,
+        state: State,
+        step: Run,
+        origins: list[State | None],
+        place: tuple[str, str],
+        points: Points,
     ) -> None:
         _check_platform(state.platform)
         self.session = session
         self.state = state
         self.step = step
         self.place = place
+        self.points = points
         self.diff_ids = state.diff_ids
         self.script: tuple[str, str] | None = None
         self.args = self._command()
