@@ -6,12 +6,13 @@ import io
 import os
 import socket
 import stat
+import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from support.containers import World
+from support.containers import TACK, World
 from support.tack import Tack, tack
 
 __all__ = ["tack"]
@@ -273,5 +274,20 @@ def test_nothing_is_left_of_a_visit(tack: Tack, world: World) -> None:
     assert (world.container("box").state, world.container("box").monitor) == ("created", 0)
     assert os.listdir(f"{world.root.run}/containers") == []
     assert not any(world.root.run in line for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    tack("rm", "box")
+    assert world.left() == []
+
+
+@pytest.mark.faults
+def test_a_killed_cp_leaves_a_container_that_starts(tack: Tack, world: World) -> None:
+    tack("create", "--name", "box", "-v", "vol:/vol", "busybox", "ls", "/vol")
+    data = archive(*[(f"file{number}", FILE, "", b"x" * 100_000) for number in range(20)])
+    with subprocess.Popen([TACK, "cp", "-", "box:/vol"], stdin=subprocess.PIPE, env=tack.environment) as copying:
+        assert copying.stdin is not None
+        copying.stdin.write(data[:1_000_000])
+        copying.stdin.flush()
+        world.wait_for((tack.path / "volumes/vol/_data/file5").exists, "the sixth file")
+        copying.kill()
+    assert "file5" in tack("start", "-a", "box").split()
     tack("rm", "box")
     assert world.left() == []
