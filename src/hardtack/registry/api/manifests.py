@@ -12,7 +12,7 @@ import msgspec
 from hardtack.oci import mediatypes
 from hardtack.oci.digest import Digest
 from hardtack.oci.errors import InvalidManifest
-from hardtack.oci.manifest import Index, Manifest, parse_manifest
+from hardtack.oci.manifest import Index, Manifest
 from hardtack.registry.access import Action
 from hardtack.registry.api import bodies, ranges, referrers
 from hardtack.registry.api.answers import reply
@@ -27,6 +27,7 @@ from hardtack.registry.errors import (
 )
 from hardtack.registry.metadata.rows import Child, NewManifest, StoredManifest
 from hardtack.registry.names import check_tag, is_tag
+from hardtack.registry.parsing import parsed
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -73,8 +74,8 @@ async def put(call: Call) -> web.StreamResponse:
     """Take in a manifest under a tag, or under its digest with any number of tags."""
     raw = await _body(call)
     digest, tags = _names(call, raw)
-    parsed = _parse(raw, call.request.headers.get("Content-Type", ""), digest)
-    manifest = described(parsed, digest, call.service.limits.sparse_images)
+    meaning = await _meaning(raw, call.request.headers.get("Content-Type", ""), digest)
+    manifest = described(meaning, digest, call.service.limits.sparse_images)
 
     def guard(tag: str, before: str | None) -> None:
         del tag
@@ -118,36 +119,36 @@ def _names(call: Call, raw: bytes) -> tuple[Digest, list[str]]:
     return digest, list(dict.fromkeys(tags))
 
 
-def _parse(raw: bytes, content_type: str, digest: Digest) -> Manifest | Index:
+async def _meaning(raw: bytes, content_type: str, digest: Digest) -> Manifest | Index:
     media_type = content_type.partition(";")[0].strip()
     if media_type in ("application/json", "application/octet-stream"):
         media_type = ""  # what tools say that say nothing
     try:
-        return parse_manifest(raw, media_type, digest)
+        return await parsed(raw, media_type, digest)
     except InvalidManifest as error:
         raise ManifestInvalid(error.message) from None
 
 
-def described(parsed: Manifest | Index, digest: Digest, sparse_images: bool = False) -> NewManifest:
+def described(meaning: Manifest | Index, digest: Digest, sparse_images: bool = False) -> NewManifest:
     """What the metadata keep of a manifest.
 
     Args:
         sparse_images: accept images whose layers are not there. Indexes may always lack some of their images, since
             people copy only the platforms they need.
     """
-    if isinstance(parsed, Index):
-        children = tuple(Child(child.digest, "manifest", False) for child in parsed.manifests)
-        artifact_type = parsed.artifact_type
+    if isinstance(meaning, Index):
+        children = tuple(Child(child.digest, "manifest", False) for child in meaning.manifests)
+        artifact_type = meaning.artifact_type
     else:
         layers = [
             Child(layer.digest, "layer", not (sparse_images or layer.urls or mediatypes.is_foreign(layer.media_type)))
-            for layer in parsed.layers
+            for layer in meaning.layers
         ]
-        children = (Child(parsed.config.digest, "config", not sparse_images), *layers)
-        artifact_type = parsed.artifact_type or parsed.config.media_type
-    subject = "" if parsed.subject is None else str(parsed.subject.digest)
-    annotations = msgspec.json.encode(parsed.annotations).decode() if subject and parsed.annotations else ""
-    return NewManifest(digest, parsed.media_type, parsed.raw, artifact_type, subject, annotations, children)
+        children = (Child(meaning.config.digest, "config", not sparse_images), *layers)
+        artifact_type = meaning.artifact_type or meaning.config.media_type
+    subject = "" if meaning.subject is None else str(meaning.subject.digest)
+    annotations = msgspec.json.encode(meaning.annotations).decode() if subject and meaning.annotations else ""
+    return NewManifest(digest, meaning.media_type, meaning.raw, artifact_type, subject, annotations, children)
 
 
 def deletion(reference: str) -> Action:

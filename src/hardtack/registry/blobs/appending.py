@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hardtack.registry.blobs.threads import settled
-from hardtack.registry.errors import DigestInvalid, RegistryError, StorageFull
+from hardtack.registry.errors import DigestInvalid, RegistryError
 
 if TYPE_CHECKING:
     from hardtack.oci.digest import Digest
@@ -67,7 +67,8 @@ class FileAppender:
             return
         try:
             await settled(flush)
-        except StorageFull:
+        except RegistryError:
+            # Full, or broken with an unknown part of the batch written: such an upload is not to be continued.
             await self._drop()
             raise
 

@@ -55,7 +55,7 @@ class Appender(Protocol):
         """Append bytes; they may be on their way to the storage when this returns.
 
         Raises:
-            StorageFull: no room; the upload is gone, and its space free again.
+            StorageFull, StorageBroken: the upload is gone, and its space free again.
         """
         ...
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hardtack.oci.digest import Digest
 from hardtack.oci.errors import OciError
-from hardtack.oci.manifest import Index, Manifest, parse_manifest
+from hardtack.oci.manifest import Index, Manifest
 from hardtack.registry.errors import RegistryError
+from hardtack.registry.parsing import parsed
 from hardtack.registry.web import views
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Loader:
         if found is None:
             return None
         try:
-            return found, parse_manifest(found.raw, found.media_type, Digest(found.digest))
+            return found, await parsed(found.raw, found.media_type, Digest(found.digest))
         except OciError:
             return None
 

@@ -14,6 +14,7 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from hardtack.registry.errors import StorageBroken
 from hardtack.registry.metadata.sqlite.database import connect, failure
 
 if TYPE_CHECKING:
@@ -69,12 +70,7 @@ class Writer:
         lock = os.open(self._path + "-queue", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             while (batch := self._next_batch()) is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                try:
-                    outcomes = _commit(connection, batch)
-                finally:
-                    fcntl.flock(lock, fcntl.LOCK_UN)
-                self._loop.call_soon_threadsafe(_deliver, batch, outcomes)
+                self._loop.call_soon_threadsafe(_deliver, batch, _in_turn(connection, lock, batch))
         finally:
             os.close(lock)
             connection.close()
@@ -94,6 +90,18 @@ class Writer:
                 break
             batch.append(job)
         return batch
+
+
+def _in_turn(connection: sqlite3.Connection, lock: int, batch: list[_Job]) -> list[Any]:
+    """Run a batch when no other process writes. Nothing that goes wrong may end the thread."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            return _commit(connection, batch)
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)
+    except OSError as error:
+        return [StorageBroken((error.strerror or str(error)).lower())] * len(batch)
 
 
 def _commit(connection: sqlite3.Connection, batch: list[_Job]) -> list[Any]:

@@ -1,0 +1,141 @@
+"""What is always true in the SQLite database, and that the collector does not rely on it alone."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from hardtack.oci.digest import Digest
+from hardtack.registry.errors import BlobInUse, CannotServe, ManifestBlobUnknown
+from hardtack.registry.metadata.rows import Child, NewManifest
+from hardtack.registry.metadata.sqlite import SqliteMetadata, changes, collecting, reading
+from hardtack.registry.metadata.sqlite.database import connect, prepare
+
+NEEDED = "EXISTS (SELECT 1 FROM edge e WHERE e.repository = l.repository AND e.child = l.digest)"
+LINKED = "EXISTS (SELECT 1 FROM link l WHERE l.digest = b.digest)"
+NAMES = [Digest.of(bytes([number])) for number in range(5)]
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    prepare(str(tmp_path / "registry.db"))
+    connection = connect(str(tmp_path / "registry.db"), writing=True)
+    yield connection
+    connection.close()
+
+
+def let(tag: str, before: str | None) -> None:
+    """The guard that refuses nothing."""
+
+
+def manifest(number: int, *children: Digest) -> NewManifest:
+    raw = f"manifest {number}".encode()
+    required = tuple(Child(child, "layer", True) for child in children)
+    return NewManifest(Digest.of(raw), "application/json", raw, children=required)
+
+
+def nothing(digests: Sequence[str]) -> None:
+    """Bytes that are not there."""
+
+
+def check(db: sqlite3.Connection) -> None:
+    assert db.execute(f"SELECT * FROM link l WHERE (l.idle IS NULL) <> {NEEDED}").fetchall() == []
+    assert db.execute(f"SELECT * FROM blob b WHERE (b.idle IS NULL) <> {LINKED}").fetchall() == []
+    assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+    unused = "SELECT * FROM content c WHERE NOT EXISTS (SELECT 1 FROM manifest m WHERE m.digest = c.digest)"
+    assert db.execute(unused).fetchall() == []
+
+
+def change_something(db: sqlite3.Connection, chance: random.Random, now: float) -> None:
+    home, digest = f"r/{chance.randrange(2)}", chance.choice(NAMES)
+    new = manifest(chance.randrange(4), *chance.sample(NAMES, 2))
+    match chance.randrange(8):
+        case 0 | 1:
+            changes.claim(db, f"u{now}", home, "", digest, 1, now)
+            changes.finish_upload(db, f"u{now}", home, digest, 1, now)
+        case 2:
+            changes.mount(db, home, digest, f"r/{chance.randrange(2)}", now)
+        case 3 | 4:
+            changes.put_manifest(db, home, new, [f"t{chance.randrange(3)}"], "", let, now)
+        case 5:
+            changes.delete_manifest(db, home, new.digest, "", chance.choice([0, 1e9]), now)
+        case 6:
+            changes.delete_blob(db, home, digest, now)
+        case 7:
+            collecting.drop_links(db, now - 5, 10)
+            collecting.drop_blobs(db, now - 5, 10, nothing)
+            collecting.drop_repositories(db, now - 5, 10)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_happens_idle_is_what_nothing_needs(db: sqlite3.Connection, seed: int) -> None:
+    chance = random.Random(seed)
+    for now in range(150):
+        db.execute("SAVEPOINT step")
+        try:
+            change_something(db, chance, float(now))
+        except (ManifestBlobUnknown, BlobInUse):
+            db.execute("ROLLBACK TO step")
+        db.execute("RELEASE step")
+        check(db)
+
+
+@pytest.fixture
+def full(db: sqlite3.Connection) -> sqlite3.Connection:
+    changes.finish_upload(db, "u", "r/0", NAMES[0], 1, 0.0)
+    changes.put_manifest(db, "r/0", manifest(0, NAMES[0]), ["v1"], "", let, 0.0)
+    return db
+
+
+def test_a_link_that_a_manifest_needs_is_kept_even_when_it_is_marked_idle(full: sqlite3.Connection) -> None:
+    full.execute("UPDATE link SET idle = 0")
+    assert collecting.drop_links(full, 1e9, 10) == 0
+
+
+def test_a_blob_that_a_repository_links_to_is_kept_even_when_it_is_marked_idle(full: sqlite3.Connection) -> None:
+    full.execute("UPDATE blob SET idle = 0")
+    assert collecting.drop_blobs(full, 1e9, 10, nothing) == []
+
+
+def test_the_questions_of_every_pull_use_an_index(db: sqlite3.Connection) -> None:
+    for query in (reading._BY_TAG, reading._BY_DIGEST, reading._BLOB_SIZE):
+        plan = " ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}", ("x", "y")))
+        assert "SCAN" not in plan
+
+
+def test_the_collector_looks_only_at_what_is_idle(db: sqlite3.Connection) -> None:
+    for table in ("blob", "link"):
+        query = f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE idle < 5 ORDER BY idle LIMIT 1"
+        plan = " ".join(row[3] for row in db.execute(query))
+        assert f"USING INDEX {table}_idle" in plan
+
+
+async def test_many_tags_do_not_make_a_page_slower(tmp_path: Path) -> None:
+    """Steps of SQLite's machine are counted, so that the figure does not depend on the machine."""
+    store = SqliteMetadata(str(tmp_path / "registry.db"))
+    steps = []
+    for count in (50, 3000):
+        home = f"r/{count}"
+        await asyncio.gather(*(store.put_manifest(home, manifest(0), [f"t{n:05}"], "", let) for n in range(count)))
+        connection = connect(str(tmp_path / "registry.db"), writing=False)
+        count_steps = itertools.count()
+        connection.set_progress_handler(lambda count_steps=count_steps: next(count_steps) and 0, 1)  # type: ignore[misc]
+        assert len(reading.tag_names(connection, home, "t00010", 20)) == 20
+        assert len(reading.latest_tags(connection, home, "", None, 20)) == 20
+        steps.append(next(count_steps))
+        connection.close()
+    await store.close()
+    assert steps[1] <= 1.5 * steps[0]
+
+
+def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "registry.db"
+    path.write_bytes(b"this is no database, and long enough to be taken for one" * 100)
+    with pytest.raises(CannotServe, match="not a database"):
+        prepare(str(path))
