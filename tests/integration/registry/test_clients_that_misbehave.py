@@ -26,7 +26,7 @@ def impatient(tmp_path: Path) -> Iterator[Worker]:
 
 def connected(worker: Worker) -> socket.socket:
     host, port = worker.host.split(":")
-    return socket.create_connection((host, int(port)), timeout=6)
+    return socket.create_connection((host, int(port)), timeout=20)
 
 
 def closed_within(sock: socket.socket, seconds: float) -> bool:
@@ -43,17 +43,17 @@ def closed_within(sock: socket.socket, seconds: float) -> bool:
 def test_a_head_that_does_not_end_is_cut(impatient: Worker, said: bytes) -> None:
     with connected(impatient) as sock:
         sock.sendall(said)
-        assert closed_within(sock, 3)
+        assert closed_within(sock, 10)
 
 
 def test_a_head_that_comes_drop_by_drop_is_cut(impatient: Worker) -> None:
     with connected(impatient) as sock:
         began = time.monotonic()
         with pytest.raises(OSError):
-            for byte in b"GET /v2/ HTTP/1.1\r\nX-Slow: " + b"a" * 200:
+            for byte in b"GET /v2/ HTTP/1.1\r\nX-Slow: " + b"a" * 400:
                 sock.send(bytes([byte]))
                 time.sleep(0.05)
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 9
 
 
 def test_a_body_that_stands_still_is_cut_and_what_arrived_is_kept(impatient: Worker) -> None:
@@ -61,7 +61,7 @@ def test_a_body_that_stands_still_is_cut_and_what_arrived_is_kept(impatient: Wor
     with connected(impatient) as sock:
         head = f"PATCH {location} HTTP/1.1\r\nHost: {impatient.host}\r\nContent-Length: 1000\r\n\r\n"
         sock.sendall(head.encode() + b"x" * 500)
-        assert closed_within(sock, 3)
+        assert closed_within(sock, 10)
     assert impatient.client("GET", location).headers["range"] == "0-499"
 
 
@@ -80,7 +80,7 @@ def test_an_idle_connection_is_closed(impatient: Worker) -> None:
     with connected(impatient) as sock:
         sock.sendall(f"HEAD /v2/ HTTP/1.1\r\nHost: {impatient.host}\r\n\r\n".encode())
         assert sock.recv(1000).startswith(b"HTTP/1.1 200")
-        assert closed_within(sock, 3)
+        assert closed_within(sock, 10)
 
 
 def test_an_answer_that_nobody_takes_is_given_up(impatient: Worker) -> None:
