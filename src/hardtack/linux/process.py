@@ -11,10 +11,11 @@ import fcntl
 import os
 import sys
 
+from hardtack.linux import libc
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
-    from typing import Any
 else:
     import _signal  # the package around it costs an enumeration, which costs as much as the interpreter's start
 
@@ -27,7 +28,6 @@ _PIDFD_INFO_EXIT = 1 << 3
 _PIDFD_EXIT_OFFSET = 60
 _PIDFD_GET_INFO = 0xC000_FF0B | _PIDFD_INFO_SIZE << 16
 
-_libc_handle: Any = None
 _boot = ""
 
 
@@ -111,7 +111,7 @@ def set_process_name(name: str) -> None:
     import ctypes
 
     buffer = ctypes.create_string_buffer(name.encode()[:15])
-    _check(_libc().prctl(_PR_SET_NAME, buffer, 0, 0, 0), "prctl")
+    libc.call("prctl", _PR_SET_NAME, buffer, 0, 0, 0)
 
 
 def setns(descriptor: int, kind: int = 0) -> None:
@@ -120,12 +120,12 @@ def setns(descriptor: int, kind: int = 0) -> None:
     Args:
         kind: CLONE_NEW… that it has to be, 0 for any.
     """
-    _check(_libc().setns(descriptor, kind), "setns")
+    libc.call("setns", descriptor, kind)
 
 
 def unshare(flags: int) -> None:
     """Leave shared namespaces for new ones. Source: unshare(2)."""
-    _check(_libc().unshare(flags), "unshare")
+    libc.call("unshare", flags)
 
 
 def close_descriptors(keep: tuple[int, ...] | list[int] = (0, 1, 2)) -> None:
@@ -209,21 +209,4 @@ def _highest_descriptor() -> int:
 
 
 def _prctl(option: int, value: int) -> None:
-    _check(_libc().prctl(option, value, 0, 0, 0), "prctl")
-
-
-def _libc() -> Any:
-    global _libc_handle
-    if _libc_handle is None:
-        import ctypes
-
-        _libc_handle = ctypes.CDLL(None, use_errno=True)
-    return _libc_handle
-
-
-def _check(result: int, call: str) -> None:
-    if result < 0:
-        import ctypes
-
-        number = ctypes.get_errno()
-        raise OSError(number, f"{call}: {os.strerror(number)}")
+    libc.call("prctl", option, value, 0, 0, 0)
