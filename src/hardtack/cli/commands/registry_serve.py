@@ -22,7 +22,7 @@ COMMAND = Command(
         Flag("listen", "", STRING, "host:port", "Address to listen on", default="127.0.0.1:5000"),
         Flag("workers", "", INT, "number", "Processes that serve (default: one per processor, up to 8)"),
         Flag("open", "", BOOL, help="Let everybody who can reach the address push, pull and delete"),
-        Flag("grace", "", DURATION, "duration", "Keep content that nothing needs for this long", default=900.0),
+        Flag("grace", "", DURATION, "duration", "Keep content that nothing needs for this long (default 15m)"),
         Flag("sparse", "", BOOL, help="Accept images whose layers are not in the repository"),
         Flag("log-level", "", STRING, "level", "What to log", default="warning", choices=("info", "warning", "error")),
     ),
@@ -56,8 +56,8 @@ def _settings(args: Args, addresses: tuple[Address, ...]) -> Settings:
 
     if "workers" in args.given and args.workers < 1:
         raise TackError("cannot serve with fewer than one worker")
-    pause = min(_PAUSE, max(_PAUSE_LEAST, args.grace / 4))
-    limits = Limits(grace=args.grace, pause=pause, sparse_images=args.sparse)
+    grace = args.grace if "grace" in args.given else Limits().grace
+    limits = Limits(grace=grace, pause=min(_PAUSE, max(_PAUSE_LEAST, grace / 4)), sparse_images=args.sparse)
     return Settings(
         os.path.abspath(args.root if args.root and "root" in args.given else _default_root(args.root)),
         addresses,
