@@ -35,7 +35,10 @@ def remove_layer(root: Root, diff_id: str) -> bool:
             return False
         if mounting.holders(root, diff_id):
             return False
-        os.rename(path, hidden)
+        try:
+            os.rename(path, hidden)
+        except FileNotFoundError:  # another collection was here between our look and our transaction
+            return False
     mounting.unmount_idle(root, [diff_id.partition(":")[2]])
     remove_tree(hidden)
     return True
@@ -52,7 +55,10 @@ def sweep(root: Root) -> Iterator[tuple[str, int]]:
         for digits in _names(f"{base}/{algorithm}") if not algorithm.startswith(".") else ():
             diff_id = f"{algorithm}:{digits}"
             if diff_id not in known:
-                size = size_of(f"{base}/{algorithm}/{digits}")
+                try:
+                    size = size_of(f"{base}/{algorithm}/{digits}")
+                except FileNotFoundError:  # another collection is at it
+                    continue
                 if remove_layer(root, diff_id):
                     yield f"layers/{algorithm}/{digits}", size
 

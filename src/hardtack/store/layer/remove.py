@@ -14,20 +14,25 @@ def remove_tree(path: str) -> None:
     Args:
         path: a directory, no link; nobody adds to it meanwhile, somebody else may be removing it too.
     """
-    number, pending = 0, [path]
+    ours, number, pending = f"{path}.{os.urandom(4).hex()}", 0, [path]
     while pending:
         current = pending.pop()
         try:
             with os.scandir(current) as entries:
                 found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-            for name, is_directory in found:
+        except FileNotFoundError:
+            continue
+        for name, is_directory in found:
+            try:
                 if is_directory:
                     number += 1
-                    moved = f"{path}.{number}"
-                    os.rename(f"{current}/{name}", moved)
-                    pending.append(moved)
+                    os.rename(f"{current}/{name}", f"{ours}.{number}")
+                    pending.append(f"{ours}.{number}")
                 else:
                     os.unlink(f"{current}/{name}")
+            except FileNotFoundError:
+                continue
+        try:
             os.rmdir(current)
         except FileNotFoundError:
             continue
