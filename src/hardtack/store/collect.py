@@ -118,34 +118,50 @@ def _sweep(root: Root, partials_older: float) -> Iterator[tuple[str, int]]:
     for name, age in _aged(root.tmp, now):
         if age >= _LEFTOVER_SECONDS:
             path = f"{root.tmp}/{name}"
-            size = tree_size(path)
-            _remove_leftover(path)
-            yield os.path.relpath(path, root.path), size
+            size = _remove_leftover(path)
+            if size is not None:
+                yield os.path.relpath(path, root.path), size
     from hardtack.store.layer import LayerStore
 
     yield from LayerStore(root).sweep()
 
 
-def _remove_leftover(path: str) -> None:
+def _remove_leftover(path: str) -> int | None:
+    """Remove a temporary file or directory that nobody holds a lock on. Returns the bytes freed."""
     from hardtack.store.layer.remove import remove_tree
 
-    if os.path.isdir(path) and not os.path.islink(path):
-        remove_tree(path)
-        return
     try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        descriptor = -1  # a link, a socket, or gone
+    try:
+        if descriptor >= 0:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        size = tree_size(path)
+        if os.path.isdir(path) and not os.path.islink(path):
+            remove_tree(path)
+        else:
+            os.unlink(path)
+    except OSError:  # locked, gone, or with something mounted in it: somebody's still
+        return None
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+    return size
 
 
 def _aged(path: str, now: float) -> list[tuple[str, float]]:
+    """Names in a directory and how long ago each was changed; what is mounted there has another's age, and is left."""
     found = []
+    device = os.stat(path).st_dev
     with os.scandir(path) as entries:
         for entry in entries:
             try:
-                found.append((entry.name, now - entry.stat(follow_symlinks=False).st_mtime))
+                status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
+            if status.st_dev == device:
+                found.append((entry.name, now - status.st_mtime))
     return found
 
 

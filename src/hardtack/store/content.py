@@ -11,6 +11,7 @@ import time
 from hardtack.oci import mediatypes
 from hardtack.oci.config import ImageConfig
 from hardtack.oci.digest import Digest
+from hardtack.oci.errors import InvalidConfig
 from hardtack.oci.limits import DOCUMENT_LIMIT
 from hardtack.store.errors import ContentMissing
 
@@ -51,7 +52,7 @@ class Content:
 
         Raises:
             StoreFull: no space for it.
-            InvalidManifest, InvalidConfig: bytes that are not what the media type says.
+            InvalidManifest: bytes that are not what the media type says.
         """
         from hardtack.oci.descriptor import Descriptor
 
@@ -144,7 +145,10 @@ def edges_of(raw: bytes, media_type: str, digest: Digest) -> list[Edge]:
     A referrer is the child of its subject here, so that it lives as long as what it speaks about.
     """
     if mediatypes.is_config(media_type):
-        return [(digest, diff_id, "diff") for diff_id in ImageConfig.parse(raw).diff_ids]
+        try:
+            return [(digest, diff_id, "diff") for diff_id in ImageConfig.parse(raw).diff_ids]
+        except InvalidConfig:  # artifacts call their configs so too; who runs an image reads its config anyway
+            return []
     if not _has_edges(media_type):
         return []
     from hardtack.oci.manifest import Index, parse_manifest

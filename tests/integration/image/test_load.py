@@ -535,3 +535,28 @@ def test_the_archive_is_an_oci_layout_and_a_docker_archive_at_once(root: Root, t
         data = (tmp_path / "unpacked" / name).read_bytes()
         assert sha256(data)[7:] == name.rpartition("/")[2]
     assert tar_directory(tmp_path / "unpacked")
+
+
+def test_an_attestation_beside_an_image_comes_along_and_is_saved_again(root: Root, layout: Layout) -> None:
+    amd = layout.image([BASE], list_it=False)
+    statement = layout.blob(b'{"_type":"https://in-toto.io/Statement/v0.1"}', "application/vnd.in-toto+json")
+    attested = layout.blob(
+        json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": f"{OCI}.manifest.v1+json",
+                "config": layout.blob(b'{"architecture":"unknown","os":"unknown"}', f"{OCI}.config.v1+json"),
+                "layers": [statement],
+            }
+        ).encode(),
+        f"{OCI}.manifest.v1+json",
+    )
+    index = layout.several({"linux/amd64": amd, "unknown/unknown": attested}, "docker.io/library/app:1")
+    (loaded,) = take(root, layout.tar())
+    assert (loaded.digest, find(root, "app:1").manifest.digest) == (index["digest"], amd["digest"])
+    out = io.BytesIO()
+    save(root, ["app:1"], out)
+    with tarfile.open(fileobj=io.BytesIO(out.getvalue())) as tar:
+        names = tar.getnames()
+    assert f"blobs/sha256/{statement['digest'][7:]}" in names
+    assert f"blobs/sha256/{index['digest'][7:]}" in names

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hardtack.linux.process import Lock
 from hardtack.oci import mediatypes
 from hardtack.oci.digest import Digest
 from hardtack.oci.manifest import build_index, build_manifest
@@ -136,15 +137,37 @@ def test_a_blob_without_a_row_and_old_leftovers_are_swept_but_not_what_is_in_the
     Path(root.tmp, "forgotten", "file").write_bytes(b"x")
     os.utime(f"{root.tmp}/forgotten", (old, old))
     Path(root.tmp, "fresh").touch()
+    Path(root.tmp, "held").touch()
+    Path(root.tmp, "link").symlink_to("/nowhere")
+    os.utime(f"{root.tmp}/held", (old, old))
+    os.utime(f"{root.tmp}/link", (old, old), follow_symlinks=False)
     with root.blobs.ingest(making) as ingest:
         ingest.write(b"making")
         ingest.commit()  # visible, and its row is not written yet
-        report = collect(root)
+        with Lock(f"{root.tmp}/held"):
+            report = collect(root)
         Content(root).register(making, 6, "text/plain")
-    assert sorted(name.split("/")[0] for name, _ in report.strays) == ["blobs", "ingest", "tmp"]
+    assert sorted(name.split("/")[0] for name, _ in report.strays) == ["blobs", "ingest", "tmp", "tmp"]
     assert set(root.blobs) == {making}
     assert os.listdir(f"{root.path}/ingest") == []
-    assert os.listdir(root.tmp) == ["fresh"]
+    assert sorted(os.listdir(root.tmp)) == ["fresh", "held"]
+
+
+def test_what_is_mounted_among_the_temporary_files_is_left_alone(root: Root) -> None:
+    inside = Path(root.tmp, "probe", "mounted")
+    inside.mkdir(parents=True)
+    old = time.time() - 30 * 86_400
+    with small_disk(Path(root.tmp, "view"), "1m") as top, small_disk(inside, "1m"):
+        for place in (top, inside):
+            (place / "precious").touch()
+            os.utime(place, (old, old))
+        os.utime(inside.parent, (old, old))
+        collect(root)
+        assert (top / "precious").exists()
+        assert (inside / "precious").exists()
+    os.utime(inside.parent, (old, old))
+    collect(root)
+    assert not inside.parent.exists()
 
 
 def test_a_recent_partial_download_stays_unless_it_is_asked_for(root: Root) -> None:
