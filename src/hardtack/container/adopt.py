@@ -63,7 +63,7 @@ def _live(root: Root, container: Container, told: int) -> None:
         return
     stdio = Stdio.reopened(Paths(root, found.id))
     pidfd = pidfd_open(found.pid)
-    monitor = Monitor(root, found.id, None, False)
+    monitor = Monitor(root, found.id, None)
     hub = Hub(stdio, monitor.open_log(found), False, pidfd)
     monitor.listen(hub)
     running = _running(root, found, stdio)

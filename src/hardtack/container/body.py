@@ -94,13 +94,17 @@ def _check(options: Any) -> None:
 
 
 def _config(options: Any, read: Read, image: str, command: Sequence[str]) -> dict[str, Any]:
+    attached = attached_streams(options)
     config: dict[str, Any] = {
         "Hostname": options.hostname,
         "Domainname": options.domainname,
         "User": options.user,
         "Tty": options.tty,
         "OpenStdin": options.interactive,
-        "StdinOnce": False,
+        "StdinOnce": options.interactive and "stdin" in attached,
+        "AttachStdin": "stdin" in attached,
+        "AttachStdout": "stdout" in attached,
+        "AttachStderr": "stderr" in attached,
         "Env": values.environment([*read.variables, *options.env], read.environment),
         "Cmd": list(command),
         "Image": image,
@@ -120,6 +124,23 @@ def _config(options: Any, read: Read, image: str, command: Sequence[str]) -> dic
     for publish in published:
         config["ExposedPorts"].setdefault(f"{publish.container_port}/{publish.protocol}", {})
     return config
+
+
+def attached_streams(options: Any) -> frozenset[str]:
+    """The streams that whoever starts the container is connected to: all it has, those named by -a, none with -d.
+
+    Raises:
+        InvalidOption: a name that is no stream.
+    """
+    detached = getattr(options, "detach", False)
+    chosen = frozenset(name.lower() for name in options.attach)
+    if unknown := chosen - {"stdin", "stdout", "stderr"}:
+        raise InvalidOption("--attach", min(unknown), "valid streams are STDIN, STDOUT and STDERR")
+    if detached and chosen:
+        raise InvalidOption("--attach", ", ".join(sorted(chosen)), "Conflicting options: -a and -d")
+    if detached or chosen:
+        return chosen
+    return frozenset(("stdin", "stdout", "stderr") if options.interactive else ("stdout", "stderr"))
 
 
 def _host_config(options: Any, read: Read) -> dict[str, Any]:

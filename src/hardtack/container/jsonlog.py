@@ -149,7 +149,8 @@ class LogFile:
 
     def _append(self, stream: str, entries: list[bytes]) -> None:
         stamp = self._clock.stamp(time.time_ns())
-        lines, size = [], 0
+        lines: list[bytes] = []
+        size = 0
         for entry in entries:
             if 0 < self._limit <= self._size + size:
                 self._put(lines)

@@ -43,9 +43,8 @@ def stand_by(root: Root, starter: socket) -> None:
     """Get ready, wait for the order to start a container, then be its monitor; in a forked child, ends the process.
 
     Args:
-        starter: the connection to the starter. It brings one HELLO with the id of the container, the streams that the
-            starter wants, and whether the end of its input is the end of the container's; then it is told STARTED or
-            FAILED, and served as a client.
+        starter: the connection to the starter. It brings one HELLO with the id of the container and the streams that
+            the starter wants; then it is told STARTED or FAILED, and served as a client.
     """
     code = 1
     try:
@@ -56,7 +55,7 @@ def stand_by(root: Root, starter: socket) -> None:
             set_process_name(f"tack:{order['id'][:10]}")
             starter.setblocking(False)
             client = Client(starter, frozenset(order["wants"]), greeted=True)
-            Monitor(root, order["id"], client, order["stdin_once"]).live()
+            Monitor(root, order["id"], client).live()
             code = 0
     finally:
         os._exit(code)
@@ -91,17 +90,15 @@ class Monitor:
 
     Args:
         starter: the connection to the process that started it; None when there is none.
-        stdin_once: the end of a client's input is the end of the container's.
     """
 
-    __slots__ = ("_cancelled", "_clients", "_ident", "_paths", "_root", "_stdin_once", "_wake", "_wake_end")
+    __slots__ = ("_cancelled", "_clients", "_ident", "_paths", "_root", "_wake", "_wake_end")
 
-    def __init__(self, root: Root, ident: str, starter: Client | None, stdin_once: bool) -> None:
+    def __init__(self, root: Root, ident: str, starter: Client | None) -> None:
         self._root = root
         self._ident = ident
         self._paths = Paths(root, ident)
         self._clients = [] if starter is None else [starter]
-        self._stdin_once = stdin_once
         self._cancelled = False
         self._wake, self._wake_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signals.handle(signals.CHLD, _note)
@@ -150,7 +147,7 @@ class Monitor:
         try:
             attachment = self._reserve(container, undo)
             running = launch(self._root, container, self._paths, attachment, undo)
-            hub = Hub(running.stdio, self.open_log(container), self._stdin_once, self._wake)
+            hub = Hub(running.stdio, self.open_log(container), bool(container.config.get("StdinOnce")), self._wake)
             undo.add(hub.close)
             self.listen(hub)
         except BaseException:

@@ -14,7 +14,7 @@ from hardtack.container.errors import NoRuntime, RuntimeRefused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from hardtack.store.root import Root
@@ -74,11 +74,32 @@ def choose(root: Root, wanted: str = "") -> Runtime:
     kept = f"{root.run}/oci/chosen{'-' + _flat(wanted) if wanted else ''}"
     found = _recall(kept)
     if found is None:
-        from hardtack.container.probe import probe
-
-        found = probe(root, wanted)
-        _remember(kept, found)
+        # In a child of its own: what a probe imports would stay in the memory of every monitor.
+        if _in_child(lambda: _probe(root, wanted, kept)):
+            found = _recall(kept)
+        if found is None:
+            found = _probe(root, wanted, kept)
     return found
+
+
+def _probe(root: Root, wanted: str, kept: str) -> Runtime:
+    from hardtack.container.probe import probe
+
+    found = probe(root, wanted)
+    _remember(kept, found)
+    return found
+
+
+def _in_child(act: Callable[[], object]) -> bool:
+    """Do something in a forked child. Returns whether it succeeded."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            act()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitpid(pid, 0)[1] == 0
 
 
 def _flat(name: str) -> str:

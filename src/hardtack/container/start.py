@@ -103,12 +103,11 @@ class Pad:
         # Moving a process into a control group waits for the kernel, 8 to 15 ms the first time and nothing soon after.
         _thread.start_new_thread(cgroup.warm_up, ())
 
-    def go(self, container: Container, wants: frozenset[str] = frozenset(), stdin_once: bool = False) -> Session:
+    def go(self, container: Container, wants: frozenset[str] = frozenset()) -> Session:
         """Start a container that is claimed by this process (see `take`), and wait until it runs.
 
         Args:
             wants: "stdin", "stdout", "stderr": what the session is to carry; nothing is missed of it.
-            stdin_once: when the session's input ends, so does the container's.
         Returns:
             The session, to be closed.
         Raises:
@@ -116,7 +115,7 @@ class Pad:
         """
         connection, self._connection = self._connection, None
         assert connection is not None
-        order = {"id": container.id, "wants": sorted(wants), "stdin_once": stdin_once}
+        order = {"id": container.id, "wants": sorted(wants)}
         session = Session(container, connection)
         try:
             connection.sendall(frames.frame(frames.HELLO, jsontext.dumps(order).encode()))
@@ -138,10 +137,10 @@ class Pad:
             self._connection = None
 
 
-def start(root: Root, container: Container, wants: frozenset[str] = frozenset(), stdin_once: bool = False) -> Session:
+def start(root: Root, container: Container, wants: frozenset[str] = frozenset()) -> Session:
     """Start a container that is claimed by this process; see `Pad.go`."""
     with Pad(root) as pad:
-        return pad.go(container, wants, stdin_once)
+        return pad.go(container, wants)
 
 
 def take(root: Root, ident: str) -> Container | None:

@@ -22,7 +22,7 @@ _LARGEST_ID = 2**31 - 1
 class UserUnknown(ContainerError):
     """A name that the image's passwd or group file does not have."""
 
-    exit_code = 126
+    exit_code = 125
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(

@@ -36,7 +36,9 @@ def test_a_program_that_cannot_be_executed_is_reported(every: World) -> None:
     script = "printf '#!/no/interpreter\\n' > /prog; chmod +x /prog"
     every.run("run", "--name", "maker", *NONE, "busybox", "sh", "-c", script)
     every.run("rm", "maker")
-    done = every.run("run", "--rm", *NONE, "--entrypoint", "/bin/sh", "busybox", "-c", f"{script}; exec /prog", check=False)
+    done = every.run(
+        "run", "--rm", *NONE, "--entrypoint", "/bin/sh", "busybox", "-c", f"{script}; exec /prog", check=False
+    )
     assert done.returncode in (126, 127)
 
 

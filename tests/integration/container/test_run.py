@@ -132,7 +132,7 @@ def test_a_user_is_looked_up_in_the_image(world: World, user: str, shown: str) -
 
 def test_a_user_that_the_image_does_not_know_is_an_error(world: World) -> None:
     done = world.run("run", "--rm", *NONE, "-u", "stranger", "busybox", "true", check=False)
-    assert done.returncode == 126
+    assert done.returncode == 125
     assert "unable to find user stranger: no matching entries in passwd file" in done.stderr
 
 
@@ -208,7 +208,9 @@ def test_tmpfs_read_only_and_shm_size_are_honoured(world: World) -> None:
 
 def test_files_of_names_are_the_containers_own(world: World) -> None:
     words = ["--add-host", "bakery:10.1.2.3", "--dns", "192.0.2.53", "-h", "oven"]
-    shown = world.output("run", "--rm", *NONE, *words, "busybox", "cat", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
+    shown = world.output(
+        "run", "--rm", *NONE, *words, "busybox", "cat", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"
+    )
     assert "10.1.2.3\tbakery" in shown and "oven" in shown.splitlines() and "nameserver 192.0.2.53" in shown
 
 

@@ -28,16 +28,18 @@ COMMAND = Command(
 
 def run(args: Args, streams: Streams) -> int:
     """Run; the exit code is the container's."""
+    from hardtack.container.body import attached_streams
     from hardtack.container.start import Pad
+    from hardtack.linux.tty import is_terminal
     from hardtack.store.root import Root
 
-    wants = _wanted(args)
+    wants = attached_streams(args)
+    if args.tty and "stdin" in wants and not is_terminal(0):
+        raise TackError("cannot attach stdin to a TTY-enabled container because stdin is not a terminal")
     root = Root.open(args.root)
     with Pad(root) as pad:
         container = make_container(args, streams, root, claimed=True)
-        session = pad.go(
-            container, frozenset() if args.detach else wants, stdin_once=args.interactive and not args.detach
-        )
+        session = pad.go(container, wants)
     if args.detach:
         streams.out.write(f"{container.id}\n")
         session.close()
@@ -45,20 +47,3 @@ def run(args: Args, streams: Streams) -> int:
     from hardtack.cli.attaching import follow
 
     return follow(session, "stdin" in wants, args.tty, args.detach_keys, args.sig_proxy and not args.tty, streams)
-
-
-def _wanted(args: Args) -> frozenset[str]:
-    """The streams to attach. Raises TackError for what cannot be."""
-    if args.detach and args.attach:
-        raise TackError("Conflicting options: -a and -d")
-    chosen = {name.lower() for name in args.attach}
-    if unknown := chosen - {"stdin", "stdout", "stderr"}:
-        raise TackError(f"invalid argument {unknown.pop()!r} for --attach: valid streams are STDIN, STDOUT and STDERR")
-    if not chosen:
-        chosen = {"stdout", "stderr"} | ({"stdin"} if args.interactive else set())
-    if args.tty and "stdin" in chosen and not args.detach:
-        from hardtack.linux.tty import is_terminal
-
-        if not is_terminal(0):
-            raise TackError("cannot attach stdin to a TTY-enabled container because stdin is not a terminal")
-    return frozenset(chosen)

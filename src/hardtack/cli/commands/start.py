@@ -24,11 +24,20 @@ COMMAND = Command(
 
 def run(args: Args, streams: Streams) -> int:
     """Start each and print its name, or watch one; the exit code is then the container's."""
+    from hardtack.container.errors import StartFailed
     from hardtack.store.root import Root
 
     root = Root.open(args.root)
-    if args.attach or args.interactive:
-        return _attached(args, streams, root)
+    try:
+        if args.attach or args.interactive:
+            return _attached(args, streams, root)
+        return _detached(args, streams, root)
+    except StartFailed as failure:
+        failure.exit_code = 1  # the codes 125 to 127 are for run alone
+        raise
+
+
+def _detached(args: Args, streams: Streams, root: Root) -> int:
     from hardtack.cli.several import each, finish
     from hardtack.container.control import current
     from hardtack.container.start import Pad, take
@@ -60,5 +69,5 @@ def _attached(args: Args, streams: Streams, root: Root) -> int:
         if container is None:
             return follow_running(root, found, stdin, args.detach_keys, not terminal, streams)
         wants = frozenset(("stdout", "stderr", "stdin") if stdin else ("stdout", "stderr"))
-        session = pad.go(container, wants, stdin_once=found.config.get("StdinOnce", False))
+        session = pad.go(container, wants)
     return follow(session, stdin, terminal, args.detach_keys, not terminal, streams)
