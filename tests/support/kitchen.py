@@ -79,7 +79,7 @@ class Dish:
     def layer_files(self, number: int = -1) -> list[str]:
         """The names in one layer."""
         diff = self.image.config.diff_ids[number]
-        return sorted(member.path.decode() for member in LayerStore(self.root).listing(diff))
+        return sorted(member.path.decode() for member in LayerStore(self.root).listing(diff) if member.path)
 
     def tree(self) -> dict[str, tuple[str, int, int, int, str]]:
         """The root file system: path to (kind, mode, uid, gid, content or target)."""

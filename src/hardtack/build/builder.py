@@ -63,12 +63,14 @@ def build(root: Root, options: Options, stdin: int = 0, watcher: Watcher = SILEN
 
 
 def _take_back_dead(root: Root) -> None:
-    """Remove what killed builds have left: scratch folders, mounts, the hold on layers."""
+    """Remove what killed builds have left: scratch folders, containers of commands, mounts, the hold on layers."""
     dead = sweep(root)
     if dead:
         from hardtack.build.steps.secrets import forget
+        from hardtack.container.reconcile import sweep as sweep_containers
         from hardtack.store.layer.layers import LayerStore
 
+        sweep_containers(root)
         for ident in dead:
             LayerStore(root).release(holder_of(ident))
             forget(root, ident)

@@ -19,18 +19,21 @@ from support.tars import entry, tar_of
 TACK = str(Path(sys.executable).parent / "tack")
 
 
-def tack(
-    kitchen: Kitchen, *words: str, stdin: bytes = b"", cwd: Path | None = None, **env: str
-) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [TACK, *words],
-        input=stdin,
-        capture_output=True,
-        cwd=cwd or kitchen.context,
-        env={**os.environ, **env},
-        check=False,
-    )
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+class Done:
+    """How a command ended, as text."""
+
+    def __init__(self, done: subprocess.CompletedProcess[bytes]) -> None:
+        self.returncode = done.returncode
+        self.stdout = done.stdout.decode()
+        self.stderr = done.stderr.decode()
+
+
+def tack(kitchen: Kitchen, *words: str, stdin: bytes = b"", **more: str) -> Done:
+    world = {"HARDTACK_ROOT": kitchen.root.path, "HARDTACK_RUN": kitchen.root.run}
+    environment = {**os.environ, **world, **more}
+    command = [TACK, *words]
+    place = kitchen.context
+    return Done(subprocess.run(command, input=stdin, capture_output=True, cwd=place, env=environment, check=False))
 
 
 def names(kitchen: Kitchen, image: str = "test/dish:1") -> set[str]:
@@ -40,41 +43,41 @@ def names(kitchen: Kitchen, image: str = "test/dish:1") -> set[str]:
     return {path for path in Dish(kitchen.root, find(kitchen.root, image), Recorder()).tree() if path.startswith("x/")}
 
 
-def test_an_ignore_file_decides_what_there_is(kitchen: Kitchen) -> None:
+def test_an_ignore_file_decides_what_there_is(shared: Kitchen) -> None:
     for name in ("keep", "drop.log", "sub/drop.log", "sub/keep.log", "out/a", "out/back/b", ".git/x", "a/b/c.tmp"):
-        kitchen.write(name, name)
-    kitchen.write(".dockerignore", "# comment\n*.log\n**/*.log\n!sub/keep.log\nout\n!out/back\n.git\n/a/*/c.tmp\n")
-    dish = kitchen.build("FROM busybox\nCOPY . /x/\n")
+        shared.write(name, name)
+    shared.write(".dockerignore", "# comment\n*.log\n**/*.log\n!sub/keep.log\nout\n!out/back\n.git\n/a/*/c.tmp\n")
+    dish = shared.build("FROM busybox\nCOPY . /x/\n")
     assert {path for path, facts in dish.tree().items() if path.startswith("x/") and facts[0] == "-"} == {
         "x/keep", "x/sub/keep.log", "x/out/back/b", "x/Dockerfile", "x/.dockerignore",
     }  # fmt: skip
     from hardtack.build.errors import BuildError
 
     for gone in ("drop.log", ".git", "out/a", "a/b/c.tmp"):
-        kitchen.fails(f"FROM busybox\nCOPY {gone} /x/\n", BuildError, "no such file")
+        shared.fails(f"FROM busybox\nCOPY {gone} /x/\n", BuildError, "no such file")
 
 
-def test_the_ignore_file_of_a_dockerfile_comes_before_the_contexts(kitchen: Kitchen) -> None:
-    kitchen.write("a", "a")
-    kitchen.write("b", "b")
-    kitchen.write("special/My.Dockerfile", "FROM busybox\nCOPY . /x/\n")
-    kitchen.write("special/My.Dockerfile.dockerignore", "a\nspecial\n.dockerignore")
-    kitchen.write(".dockerignore", "b\n")
-    done = tack(kitchen, "build", "-q", "-t", "test/dish:1", "-f", "special/My.Dockerfile", ".")
+def test_the_ignore_file_of_a_dockerfile_comes_before_the_contexts(shared: Kitchen) -> None:
+    shared.write("a", "a")
+    shared.write("b", "b")
+    shared.write("special/My.Dockerfile", "FROM busybox\nCOPY . /x/\n")
+    shared.write("special/My.Dockerfile.dockerignore", "a\nspecial\n.dockerignore")
+    shared.write(".dockerignore", "b\n")
+    done = tack(shared, "build", "-q", "-t", "test/dish:1", "-f", "special/My.Dockerfile", ".")
     assert (done.returncode, done.stderr) == (0, "")
-    assert names(kitchen) == {"x/b"}
+    assert names(shared) == {"x/b"}
 
 
-def test_the_dockerfile_may_lie_elsewhere_or_come_from_standard_input(kitchen: Kitchen, tmp_path: Path) -> None:
-    kitchen.write("a", "a")
+def test_the_dockerfile_may_lie_elsewhere_or_come_from_standard_input(shared: Kitchen, tmp_path: Path) -> None:
+    shared.write("a", "a")
     (tmp_path / "Other").write_text("FROM busybox\nCOPY a /x/other\n")
-    assert tack(kitchen, "build", "-qt", "test/dish:1", "-f", str(tmp_path / "Other"), ".").returncode == 0
-    assert names(kitchen) == {"x/other"}
-    piped = tack(kitchen, "build", "-qt", "test/dish:1", "-f", "-", ".", stdin=b"FROM busybox\nCOPY a /x/piped\n")
-    assert (piped.returncode, names(kitchen)) == (0, {"x/piped"})
-    alone = tack(kitchen, "build", "-qt", "test/dish:1", "-", stdin=b"FROM busybox\nRUN mkdir /x && touch /x/alone\n")
-    assert (alone.returncode, names(kitchen)) == (0, {"x/alone"})
-    nothing = tack(kitchen, "build", "-q", "-", stdin=b"FROM busybox\nCOPY a /\n")
+    assert tack(shared, "build", "-qt", "test/dish:1", "-f", str(tmp_path / "Other"), ".").returncode == 0
+    assert names(shared) == {"x/other"}
+    piped = tack(shared, "build", "-qt", "test/dish:1", "-f", "-", ".", stdin=b"FROM busybox\nCOPY a /x/piped\n")
+    assert (piped.returncode, names(shared)) == (0, {"x/piped"})
+    alone = tack(shared, "build", "-qt", "test/dish:1", "-", stdin=b"FROM busybox\nRUN mkdir /x && touch /x/alone\n")
+    assert (alone.returncode, names(shared)) == (0, {"x/alone"})
+    nothing = tack(shared, "build", "-q", "-", stdin=b"FROM busybox\nCOPY a /\n")
     assert nothing.returncode == 1
     assert "no context" in nothing.stderr
 
@@ -100,19 +103,19 @@ def test_a_context_may_be_a_tar_on_standard_input(kitchen: Kitchen, compressed: 
     assert kitchen.leftovers() == []
 
 
-def test_a_hostile_tar_is_no_context(kitchen: Kitchen) -> None:
+def test_a_hostile_tar_is_no_context(shared: Kitchen) -> None:
     for bad in (
         (entry("../up", b"x"), b"x"),
         (entry("dev", kind=tarfile.CHRTYPE), b""),
         (entry("hard", kind=tarfile.LNKTYPE, link="/etc/passwd"), b""),
     ):
         tar = tar_of([(entry("Dockerfile", b"FROM busybox\n"), b"FROM busybox\n"), bad])
-        done = tack(kitchen, "build", "-q", "-", stdin=tar)
+        done = tack(shared, "build", "-q", "-", stdin=tar)
         assert done.returncode == 1
         assert "cannot unpack 'the context'" in done.stderr
     cut = gzip.compress(tar_of([(entry("Dockerfile", b"x" * 50_000), os.urandom(50_000))]))[:20_000]
-    assert "damaged" in tack(kitchen, "build", "-q", "-", stdin=cut).stderr
-    assert kitchen.leftovers() == []
+    assert "damaged" in tack(shared, "build", "-q", "-", stdin=cut).stderr
+    assert shared.leftovers() == []
 
 
 FAULTS = [
@@ -139,11 +142,11 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("words", "reason", "code"), FAULTS, ids=[" ".join(words) for words, _, _ in FAULTS])
-def test_what_a_command_line_cannot_ask_for(kitchen: Kitchen, words: list[str], reason: str, code: int) -> None:
-    kitchen.write("Dockerfile", "FROM busybox\n")
-    kitchen.write("f", "f")
-    (kitchen.context / "empty").mkdir()
-    done = tack(kitchen, *words)
+def test_what_a_command_line_cannot_ask_for(shared: Kitchen, words: list[str], reason: str, code: int) -> None:
+    shared.write("Dockerfile", "FROM busybox\n")
+    shared.write("f", "f")
+    (shared.context / "empty").mkdir()
+    done = tack(shared, *words)
     assert (done.returncode, done.stdout) == (code, "")
     assert reason in done.stderr
     assert "Traceback" not in done.stderr
@@ -165,26 +168,26 @@ def test_plain_progress_is_dockers_and_standard_output_stays_empty(kitchen: Kitc
     assert sum(line.endswith(" CACHED") for line in again.stderr.splitlines()) == 3
 
 
-def test_a_failure_is_shown_in_full(kitchen: Kitchen) -> None:
-    kitchen.write("Dockerfile", "FROM busybox\nRUN echo some words; exit 4\n")
-    done = tack(kitchen, "build", ".")
+def test_a_failure_is_shown_in_full(shared: Kitchen) -> None:
+    shared.write("Dockerfile", "FROM busybox\nRUN echo some words; exit 4\n")
+    done = tack(shared, "build", ".")
     assert done.returncode == 1
     tail = done.stderr[done.stderr.index("------") :]
     assert "> RUN echo some words; exit 4:\nsome words\n" in tail
     assert "Dockerfile:2\n" in tail
     assert "   2 | >>> RUN echo some words; exit 4" in tail
     assert tail.splitlines()[-1].startswith("tack: cannot build: Dockerfile:2: the command ")
-    wrong = tack(kitchen, "build", "-f", "-", ".", stdin=b"FROM busybox\nRUNN x\n")
+    wrong = tack(shared, "build", "-f", "-", ".", stdin=b"FROM busybox\nRUNN x\n")
     assert wrong.stderr.endswith("tack: Dockerfile:2: unknown instruction: RUNN (did you mean RUN?)\n     2 | RUNN x\n")
 
 
-def test_the_id_can_be_printed_and_written(kitchen: Kitchen, tmp_path: Path) -> None:
-    kitchen.write("Dockerfile", "FROM busybox\nARG A\nLABEL a=$A\n")
+def test_the_id_can_be_printed_and_written(shared: Kitchen, tmp_path: Path) -> None:
+    shared.write("Dockerfile", "FROM busybox\nARG A\nLABEL a=$A\n")
     file = tmp_path / "iid"
-    done = tack(kitchen, "build", "-q", "--iidfile", str(file), "--build-arg", "A", "--label", "l=m", ".", A="from env")
+    done = tack(shared, "build", "-q", "--iidfile", str(file), "--build-arg", "A", "--label", "l=m", ".", A="from env")
     assert done.stdout == f"{file.read_text()}\n"
     assert done.stderr == ""
-    shown = json.loads(tack(kitchen, "inspect", file.read_text()).stdout)[0]
+    shown = json.loads(tack(shared, "inspect", file.read_text()).stdout)[0]
     assert shown["Config"]["Labels"] == {"a": "from env", "l": "m"}
 
 
@@ -212,8 +215,8 @@ def test_a_moving_picture_on_a_terminal(kitchen: Kitchen) -> None:
 @pytest.mark.parametrize(
     "junk", [b"\xff\xfe", b"\0", b"FROM", b"RUN x", b"FROM a\nCOPY", b"FROM " + b"x" * 100_000, b"{}" * 1000]
 )
-def test_no_dockerfile_makes_a_traceback(kitchen: Kitchen, junk: bytes) -> None:
-    done = tack(kitchen, "build", "-f", "-", ".", stdin=junk)
+def test_no_dockerfile_makes_a_traceback(shared: Kitchen, junk: bytes) -> None:
+    done = tack(shared, "build", "-f", "-", ".", stdin=junk)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "internal error" not in done.stderr

@@ -62,7 +62,7 @@ COPIES = [
 
 
 @pytest.mark.parametrize(("line", "expected"), COPIES, ids=[line for line, _ in COPIES])
-def test_what_copy_puts_where(kitchen: Kitchen, line: str, expected: dict[str, str]) -> None:
+def test_what_copy_puts_where(shared: Kitchen, line: str, expected: dict[str, str]) -> None:
     for name, content in {
         "f": "f",
         "d/one": "1",
@@ -71,27 +71,27 @@ def test_what_copy_puts_where(kitchen: Kitchen, line: str, expected: dict[str, s
         "with space": "s",
         "[x]": "b",
     }.items():
-        kitchen.write(name, content)
-    (kitchen.context / "link").symlink_to("f")
-    (kitchen.context / "linkd").symlink_to("/d")  # absolute: starts at the context, not at the host
+        shared.write(name, content)
+    (shared.context / "link").symlink_to("f")
+    (shared.context / "linkd").symlink_to("/d")  # absolute: starts at the context, not at the host
     dockerfile = f"FROM busybox\nWORKDIR /w\n{line}\n"
     if not expected:
-        kitchen.fails(dockerfile, StepRefused, "no such file")
+        shared.fails(dockerfile, StepRefused, "no such file")
         return
-    dish = kitchen.build(dockerfile)
-    before = set(kitchen.build("FROM busybox\nWORKDIR /w").tree())
+    dish = shared.build(dockerfile)
+    before = set(shared.build("FROM busybox\nWORKDIR /w").tree())
     new = {path: facts[4] for path, facts in dish.tree().items() if path not in before and facts[0] == "-"}
     assert new == expected
     assert "etc/passwd" in dish.tree()
 
 
-def test_permissions_times_and_owners_of_copied_files(kitchen: Kitchen) -> None:
-    kitchen.write("d/plain", "x", 0o640)
-    kitchen.write("d/run", "x", 0o4755)
-    os.chmod(kitchen.context / "d", 0o700)
-    os.utime(kitchen.context / "d/plain", (1_000_000_000, 1_000_000_000))
-    os.chown(kitchen.context / "d/plain", 1234, 1234)
-    dish = kitchen.build("FROM busybox\nCOPY d /a\nCOPY d/plain /made/deep/\n")
+def test_permissions_times_and_owners_of_copied_files(shared: Kitchen) -> None:
+    shared.write("d/plain", "x", 0o640)
+    shared.write("d/run", "x", 0o4755)
+    os.chmod(shared.context / "d", 0o700)
+    os.utime(shared.context / "d/plain", (1_000_000_000, 1_000_000_000))
+    os.chown(shared.context / "d/plain", 1234, 1234)
+    dish = shared.build("FROM busybox\nCOPY d /a\nCOPY d/plain /made/deep/\n")
     tree = dish.tree()
     assert tree["a"][:4] == ("d", 0o755, 0, 0)  # made, not copied: only the content of a folder is
     assert tree["a/plain"][:4] == ("-", 0o640, 0, 0)
@@ -104,7 +104,7 @@ def test_permissions_times_and_owners_of_copied_files(kitchen: Kitchen) -> None:
 def _members(dish: object) -> list[object]:
     from hardtack.store.layer import LayerStore
 
-    return list(LayerStore(dish.root).listing(dish.image.config.diff_ids[-1]))  # type: ignore[attr-defined]
+    return [m for m in LayerStore(dish.root).listing(dish.image.config.diff_ids[-1]) if m.path]  # type: ignore[attr-defined]
 
 
 CHOWNS = [
@@ -118,9 +118,9 @@ CHOWNS = [
 
 
 @pytest.mark.parametrize(("flag", "owner"), CHOWNS)
-def test_owners_are_numbers_or_names_of_the_image(kitchen: Kitchen, flag: str, owner: tuple[int, int]) -> None:
-    kitchen.write("d/f", "x")
-    tree = kitchen.build(f"FROM busybox\nARG OWNER=9\nCOPY {flag} d /new/made/\n").tree()
+def test_owners_are_numbers_or_names_of_the_image(shared: Kitchen, flag: str, owner: tuple[int, int]) -> None:
+    shared.write("d/f", "x")
+    tree = shared.build(f"FROM busybox\nARG OWNER=9\nCOPY {flag} d /new/made/\n").tree()
     assert {path: facts[2:4] for path, facts in tree.items() if path.startswith("new")} == {
         "new": owner,
         "new/made": owner,
@@ -133,9 +133,9 @@ CHMODS = [("600", 0o600, 0o600), ("u=rwX,go=rX", 0o644, 0o755), ("+x", 0o755, 0o
 
 
 @pytest.mark.parametrize(("mode", "file", "folder"), CHMODS)
-def test_permissions_are_octal_or_symbolic(kitchen: Kitchen, mode: str, file: int, folder: int) -> None:
-    kitchen.write("d/sub/f", "x", 0o644)
-    tree = kitchen.build(f"FROM busybox\nCOPY --chmod={mode} d /new/\n").tree()
+def test_permissions_are_octal_or_symbolic(shared: Kitchen, mode: str, file: int, folder: int) -> None:
+    shared.write("d/sub/f", "x", 0o644)
+    tree = shared.build(f"FROM busybox\nCOPY --chmod={mode} d /new/\n").tree()
     assert (tree["new/sub/f"][1], tree["new/sub"][1]) == (file, folder)
 
 
@@ -158,46 +158,46 @@ def test_permissions_are_octal_or_symbolic(kitchen: Kitchen, mode: str, file: in
     ],
 )  # fmt: skip
 def test_copies_that_cannot_be_are_refused_with_their_line(
-    kitchen: Kitchen, line: str, kind: type[BaseException], reason: str
+    shared: Kitchen, line: str, kind: type[BaseException], reason: str
 ) -> None:
-    kitchen.write("f", "f")
-    kitchen.write("d/f", "f")
-    kitchen.write(".wh.f", "f")
-    (kitchen.context / "loop").symlink_to("loop")
-    kitchen.fails(f"FROM busybox\n{line}\n", kind, f"Dockerfile:2: .*{reason}")
-    assert kitchen.leftovers() == []
+    shared.write("f", "f")
+    shared.write("d/f", "f")
+    shared.write(".wh.f", "f")
+    (shared.context / "loop").symlink_to("loop")
+    shared.fails(f"FROM busybox\n{line}\n", kind, f"Dockerfile:2: .*{reason}")
+    assert shared.leftovers() == []
 
 
-def test_no_link_of_a_context_leads_out_of_it(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_no_link_of_a_context_leads_out_of_it(shared: Kitchen, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "secret").write_text("secret")
-    context = kitchen.context
+    context = shared.context
     (context / "rel").symlink_to("../outside/secret")
     (context / "abs").symlink_to(outside / "secret")
     (context / "dir").symlink_to("../outside")
     (context / "proc").symlink_to("/proc/self/root")
     for source in ("rel", "abs", "dir", "dir/secret", "proc/etc/passwd", "../outside/secret", "dir/*"):
-        error = kitchen.fails(f"FROM busybox\nCOPY {source} /x/\n", BuildError)
+        error = shared.fails(f"FROM busybox\nCOPY {source} /x/\n", BuildError)
         assert isinstance(error.cause, ContextError)
-    links = kitchen.build("FROM busybox\nCOPY . /x/\n").tree()  # in a folder they are copied as links
+    links = shared.build("FROM busybox\nCOPY . /x/\n").tree()  # in a folder they are copied as links
     assert links["x/abs"][:1] + links["x/abs"][4:] == ("l", str(outside / "secret"))
     (context / "Dockerfile").unlink()
     (context / "Dockerfile").symlink_to(outside / "secret")
-    kitchen.fails(None, BuildError, "no Dockerfile")  # type: ignore[arg-type]
+    shared.fails(None, BuildError, "no Dockerfile")  # type: ignore[arg-type]
     (context / ".dockerignore").symlink_to(outside / "secret")
 
 
-def test_no_link_of_an_image_leads_out_of_it(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_no_link_of_an_image_leads_out_of_it(shared: Kitchen, tmp_path: Path) -> None:
     target = tmp_path / "host"
     target.mkdir()
-    kitchen.write("f", "f")
-    kitchen.write("d/sub/f", "f")
+    shared.write("f", "f")
+    shared.write("d/sub/f", "f")
     hostile = f"""FROM busybox AS bad
 RUN ln -s {target} /abs && ln -s ../../../../../../../..{target} /rel && ln -s / /root2 && ln -s loop /loop
 RUN ln -s {target}/created /dangling && ln -s {target} /etc/passwd2 && rm /etc/passwd && ln -s {target}/p /etc/passwd
 """
-    dish = kitchen.build(
+    dish = shared.build(
         hostile + "COPY f /abs/1\nCOPY f /rel/2\nCOPY f /dangling\nCOPY d /abs/\nADD f /root2/3\nWORKDIR /abs/wd\n"
     )
     assert os.listdir(target) == []
@@ -205,28 +205,28 @@ RUN ln -s {target}/created /dangling && ln -s {target} /etc/passwd2 && rm /etc/p
     tree = dish.tree()
     assert {f"{inside}/{name}" for name in ("1", "2", "created", "sub/f", "wd")} <= set(tree)
     assert "3" in tree
-    kitchen.fails(hostile + "COPY f /loop/x\n", BuildError, "levels|circles|loop")
-    kitchen.fails(hostile + "COPY --chown=root f /x\n", DockerfileError, "no user")
-    kitchen.fails(hostile + "FROM busybox\nCOPY --from=bad /abs /x/\n", BuildError, "'/abs' of the stage bad")
+    shared.fails(hostile + "COPY f /loop/x\n", BuildError, "levels|circles|loop")
+    shared.fails(hostile + "COPY --chown=root f /x\n", DockerfileError, "no user")
+    shared.fails(hostile + "FROM busybox\nCOPY --from=bad /abs /x/\n", BuildError, "'/abs' of the stage bad")
 
 
-def test_what_is_no_file_in_a_context(kitchen: Kitchen) -> None:
-    context = kitchen.context
-    kitchen.write("f", "f")
+def test_what_is_no_file_in_a_context(shared: Kitchen) -> None:
+    context = shared.context
+    shared.write("f", "f")
     os.mkfifo(context / "fifo")
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(context / "sock"))
     os.link(context / "f", context / "hard")
-    tree = kitchen.build("FROM busybox\nCOPY . /x/\n").tree()
+    tree = shared.build("FROM busybox\nCOPY . /x/\n").tree()
     server.close()
     assert (tree["x/fifo"][0], "x/sock" in tree, tree["x/hard"][4]) == ("p", False, "f")
     os.mknod(context / "null", stat.S_IFCHR | 0o600, os.makedev(1, 3))
-    kitchen.fails("FROM busybox\nCOPY . /x/\n", StepRefused, "a device")
+    shared.fails("FROM busybox\nCOPY . /x/\n", StepRefused, "a device")
 
 
-def test_hard_links_and_capabilities_travel_between_stages(kitchen: Kitchen) -> None:
-    kitchen.write("f", "tool")
-    dish = kitchen.build(
+def test_hard_links_and_capabilities_travel_between_stages(shared: Kitchen) -> None:
+    shared.write("f", "tool")
+    dish = shared.build(
         "FROM busybox AS a\nCOPY f /d/one\nRUN ln /d/one /d/two && chown 3:4 /d/one\nFROM scratch\nCOPY --from=a /d /e"
     )
     kinds = {member.path: member.kind for member in _members(dish)}  # type: ignore[attr-defined]
@@ -234,11 +234,11 @@ def test_hard_links_and_capabilities_travel_between_stages(kitchen: Kitchen) -> 
     assert dish.tree()["e/two"][2:4] == (3, 4)
 
 
-def test_a_copy_over_what_is_there_replaces_files_and_merges_folders(kitchen: Kitchen) -> None:
-    kitchen.write("new/etc/group", "mine")
-    kitchen.write("new/bin/sh", "not a link any more")
-    os.chmod(kitchen.context / "new/etc", 0o711)
-    dish = kitchen.build("FROM busybox\nCOPY new /\n")
+def test_a_copy_over_what_is_there_replaces_files_and_merges_folders(shared: Kitchen) -> None:
+    shared.write("new/etc/group", "mine")
+    shared.write("new/bin/sh", "not a link any more")
+    os.chmod(shared.context / "new/etc", 0o711)
+    dish = shared.build("FROM busybox\nCOPY new /\n")
     tree = dish.tree()
     assert (tree["etc/group"][4], tree["bin/sh"][0], tree["bin/busybox"][0]) == ("mine", "-", "-")
     assert tree["etc"][1] == 0o711
@@ -258,24 +258,24 @@ def archive() -> bytes:
 
 
 @pytest.mark.parametrize("pack", ["plain", "gz", "bz2", "xz", "zst"])
-def test_an_archive_is_unpacked_however_it_is_compressed_and_called(kitchen: Kitchen, pack: str) -> None:
+def test_an_archive_is_unpacked_however_it_is_compressed_and_called(shared: Kitchen, pack: str) -> None:
     how = {"plain": bytes, "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": zstd.compress}[pack]
-    kitchen.write("thing.bin", how(archive()))
-    tree = kitchen.build("FROM busybox\nADD thing.bin /a/\nADD --chown=7:8 thing.bin /b\nCOPY thing.bin /c/\n").tree()
+    shared.write("thing.bin", how(archive()))
+    tree = shared.build("FROM busybox\nADD thing.bin /a/\nADD --chown=7:8 thing.bin /b\nCOPY thing.bin /c/\n").tree()
     assert tree["a/top"][:4] == ("d", 0o751, 0, 0)
     assert tree["a/top/file"] == ("-", 0o640, 0, 0, "hello")
     assert (tree["a/top/link"][4], tree["a/top/hard"][4], tree["a/no/parent"][4]) == ("file", "hello", "x")
     assert tree["b/top/file"][2:4] == (7, 8)
     assert set(tree) >= {"c/thing.bin"}
-    kept = kitchen.build("FROM busybox\nADD --unpack=false thing.bin /a/\n").tree()
+    kept = shared.build("FROM busybox\nADD --unpack=false thing.bin /a/\n").tree()
     assert {path for path in kept if path.startswith("a/")} == {"a/thing.bin"}
 
 
-def test_what_only_looks_like_an_archive_is_copied(kitchen: Kitchen) -> None:
-    kitchen.write("fake.tar.gz", b"\x1f\x8b not gzip at all")
-    kitchen.write("text.gz", gzip.compress(b"just text" * 100))
-    kitchen.write("empty.tar", b"")
-    tree = kitchen.build("FROM busybox\nADD fake.tar.gz text.gz empty.tar /x/\n").tree()
+def test_what_only_looks_like_an_archive_is_copied(shared: Kitchen) -> None:
+    shared.write("fake.tar.gz", b"\x1f\x8b not gzip at all")
+    shared.write("text.gz", gzip.compress(b"just text" * 100))
+    shared.write("empty.tar", b"")
+    tree = shared.build("FROM busybox\nADD fake.tar.gz text.gz empty.tar /x/\n").tree()
     assert {path for path in tree if path.startswith("x/")} == {"x/fake.tar.gz", "x/text.gz", "x/empty.tar"}
 
 
@@ -295,27 +295,27 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_archive_writes_nowhere_else(kitchen: Kitchen, name: str) -> None:
-    kitchen.write("bad.tar", tar_of([(entry("ok", b"x"), b"x"), *HOSTILE[name]]))
+def test_a_hostile_archive_writes_nowhere_else(shared: Kitchen, name: str) -> None:
+    shared.write("bad.tar", tar_of([(entry("ok", b"x"), b"x"), *HOSTILE[name]]))
     try:
-        tree = kitchen.build("FROM busybox\nADD bad.tar /a/b/\n").tree()
+        tree = shared.build("FROM busybox\nADD bad.tar /a/b/\n").tree()
     except StepRefused as error:
         assert "bad.tar" in str(error)
     else:
         assert {path for path in tree if path.endswith("evil")} <= {"evil", "a/b/evil"}
     assert not os.path.lexists("/evil")
-    assert kitchen.leftovers() == []
+    assert shared.leftovers() == []
 
 
-def test_a_cut_archive_is_an_error(kitchen: Kitchen) -> None:
+def test_a_cut_archive_is_an_error(shared: Kitchen) -> None:
     whole = gzip.compress(tar_of([(entry("big", os.urandom(100_000)), os.urandom(100_000))]))
-    kitchen.write("cut.tgz", whole[: len(whole) // 2])
-    kitchen.fails("FROM busybox\nADD cut.tgz /a/\n", StepRefused, "cut.tgz.*(damaged|ends)")
+    shared.write("cut.tgz", whole[: len(whole) // 2])
+    shared.fails("FROM busybox\nADD cut.tgz /a/\n", StepRefused, "cut.tgz.*(damaged|ends)")
 
 
-def test_a_link_copy_does_not_depend_on_what_is_below(kitchen: Kitchen) -> None:
-    kitchen.write("f", "f")
-    kitchen.build("FROM busybox\nCOPY --link f /x/\n")
-    other = kitchen.build("FROM busybox\nRUN echo other > /o\nCOPY --link f /x/\n")
+def test_a_link_copy_does_not_depend_on_what_is_below(shared: Kitchen) -> None:
+    shared.write("f", "f")
+    shared.build("FROM busybox\nCOPY --link f /x/\n")
+    other = shared.build("FROM busybox\nRUN echo other > /o\nCOPY --link f /x/\n")
     assert other.steps["COPY --link f /x/"] == "CACHED"
     assert {"o", "x/f", "bin/sh"} <= set(other.tree())
