@@ -57,7 +57,7 @@ def mount(source: str | None, target: str, fstype: str | None = None, flags: int
     Raises:
         OSError: the kernel refused; `filename` is the target.
     """
-    libc.call("mount", _c(source), _c(target), _c(fstype), _ulong(flags), _c(data), path=target)
+    libc.call("mount", _c(source), _c(target), _c(fstype), libc.long(flags), _c(data), path=target)
 
 
 def umount(target: str, flags: int = 0) -> None:
@@ -157,12 +157,6 @@ def unmount_all(under: str) -> None:
 
 def _c(text: str | None) -> bytes | None:
     return None if text is None else os.fsencode(text)
-
-
-def _ulong(value: int) -> object:
-    import ctypes
-
-    return ctypes.c_ulong(value)
 
 
 def _complaints(context: int) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 
 from hardtack.linux import libc
 
@@ -45,15 +46,13 @@ def open_beneath(dirfd: int, path: str | bytes, flags: int, mode: int = 0) -> in
 
 def openat2(dirfd: int, path: str | bytes, flags: int, mode: int, resolve: int) -> int:
     """The system call itself, O_CLOEXEC added, repeated while a concurrent rename makes the kernel unsure."""
-    import ctypes
-
     flags |= os.O_CLOEXEC
     mode = mode if flags & os.O_CREAT else 0  # the call refuses a mode without O_CREAT
-    how = (ctypes.c_uint64 * 3)(flags, mode, resolve)
+    how = b"".join([value.to_bytes(8, sys.byteorder) for value in (flags, mode, resolve)])
     name = os.fsencode(path)
     for _ in range(64):
         try:
-            return libc.syscall(_OPENAT2, dirfd, name, ctypes.byref(how), ctypes.sizeof(how), path=path)
+            return libc.syscall(_OPENAT2, dirfd, name, how, len(how), path=path)
         except OSError as error:
             if error.errno != errno.EAGAIN:
                 raise

@@ -108,10 +108,7 @@ def die_with_parent(number: int = 9) -> None:
 
 def set_process_name(name: str) -> None:
     """The name that `ps` shows, cut after 15 bytes. Source: PR_SET_NAME(2const)."""
-    import ctypes
-
-    buffer = ctypes.create_string_buffer(name.encode()[:15])
-    libc.call("prctl", _PR_SET_NAME, buffer, 0, 0, 0)
+    libc.call("prctl", _PR_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
 def setns(descriptor: int, kind: int = 0) -> None:
