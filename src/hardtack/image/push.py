@@ -206,7 +206,7 @@ class _Push:
             self._progress.begin(str(digest), "Preparing")
         blobs = sorted((layers | others).values(), key=lambda blob: -blob.size)
         jobs = [lambda blob=blob: self._push_blob(blob, blob.digest in layers) for blob in blobs]
-        run_together(jobs, self._client.config.threads, self._cancelled)
+        run_together(jobs, self._client.config.threads, self._cancelled, self._client.transport.abort)
 
     def _push_blob(self, blob: Descriptor, shown: bool) -> None:
         if mediatypes.is_foreign(blob.media_type):

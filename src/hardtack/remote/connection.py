@@ -8,6 +8,7 @@ nowhere else. What is asked, and with whose credentials, is not known here.
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 import threading
 
@@ -140,17 +141,27 @@ class Answer:
 class _Line:
     """One connection, lent to one caller at a time."""
 
-    __slots__ = ("connection", "headers", "origin", "prefix", "reusable", "used")
+    __slots__ = ("aborted", "connection", "headers", "origin", "prefix", "reusable", "sock", "used")
 
     def __init__(
         self, origin: Origin, connection: http.client.HTTPConnection, prefix: str, headers: dict[str, str]
     ) -> None:
         self.origin = origin
         self.connection = connection
+        self.sock = connection.sock  # the connection forgets it as soon as an answer says that it is the last
         self.prefix = prefix  # what stands before a target: a plain proxy wants whole URLs
         self.headers = headers
         self.used = False
         self.reusable = True
+        self.aborted = False
+
+    def abort(self) -> None:
+        """Wake up whoever waits for the other side."""
+        self.aborted, self.reusable = True, False
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
 
     def ask(self, method: str, target: str, headers: dict[str, str], body: Body | None) -> http.client.HTTPResponse:
         """Send a request and read the head of its answer."""
@@ -195,6 +206,7 @@ class Connections:
         self._proxies = proxies
         self._lock = threading.Lock()
         self._idle: dict[Origin, list[_Line]] = {}
+        self._lent: set[_Line] = set()
         self._contexts: dict[object, ssl.SSLContext] = {}
         self._hosts: dict[str, HostConfig] = {}
 
@@ -223,26 +235,27 @@ class Connections:
             try:
                 return Answer(line, line.ask(method, target, headers, body), target, self)
             except TimeoutError:
-                line.connection.close()
+                self._drop(line)
                 raise Stalled(origin.authority, "an answer", self.config.stall_timeout) from None
             except (http.client.HTTPException, OSError, ValueError) as error:
-                line.connection.close()
+                self._drop(line)
                 broken = isinstance(error, (ConnectionError, ssl.SSLError))
                 # It had been closed while it was idle: that says nothing about the server. A blob on its way is not
                 # simply sent again, because some of it may have been taken.
-                if broken and again and (body is None or body.repeatable):
+                if broken and again and not line.aborted and (body is None or body.repeatable):
                     continue
                 raise translated(error, origin) from None
             except BaseException:
-                line.connection.close()
+                self._drop(line)
                 raise
 
     def take_back(self, line: _Line) -> None:
         """Receive a connection whose answer was dealt with."""
         if not line.reusable:
-            line.connection.close()
+            self._drop(line)
             return
         with self._lock:
+            self._lent.discard(line)
             self._idle.setdefault(line.origin, []).append(line)
 
     def close(self) -> None:
@@ -253,11 +266,25 @@ class Connections:
             for line in lines:
                 line.connection.close()
 
+    def abort(self) -> None:
+        """Break off every answer that somebody waits for or reads now; each of them gets an error at once."""
+        with self._lock:
+            lent = list(self._lent)
+        for line in lent:
+            line.abort()
+
+    def _drop(self, line: _Line) -> None:
+        with self._lock:
+            self._lent.discard(line)
+        line.connection.close()
+
     def _take(self, origin: Origin) -> _Line:
         with self._lock:
             idle = self._idle.get(origin)
             if idle:
-                return idle.pop()
+                line = idle.pop()
+                self._lent.add(line)
+                return line
         try:
             line = self._open(origin)
         except TimeoutError:
@@ -265,7 +292,9 @@ class Connections:
             raise Unreachable(origin.authority, reason, transient=True) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise translated(error, origin, connecting=True) from None
-        line.connection.sock.settimeout(self.config.stall_timeout)
+        line.sock.settimeout(self.config.stall_timeout)
+        with self._lock:
+            self._lent.add(line)
         return line
 
     def _open(self, origin: Origin) -> _Line:

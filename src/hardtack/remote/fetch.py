@@ -123,7 +123,7 @@ class Fetcher:
         before = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH)
         try:
-            run_together(jobs, threads, self._cancelled)
+            run_together(jobs, threads, self._cancelled, self._transport.abort)
         finally:
             sys.setswitchinterval(before)
 

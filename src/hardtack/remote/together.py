@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-def run_together(jobs: Sequence[Callable[[], None]], threads: int, cancelled: threading.Event) -> None:
+def run_together(
+    jobs: Sequence[Callable[[], None]], threads: int, cancelled: threading.Event, wake: Callable[[], None]
+) -> None:
     """Run jobs in order on a few threads; the first failure sets `cancelled` and is raised once all have stopped.
 
-    Jobs look at `cancelled` and raise `Cancelled`. An interrupt of the caller stops them too.
+    Args:
+        cancelled: jobs look at it and raise `Cancelled`. An interrupt of the caller sets it too.
+        wake: called once it is set, so that jobs that wait for the network look at it at once.
     """
     waiting = list(reversed(jobs))
     failures: list[BaseException] = []
@@ -31,7 +35,10 @@ def run_together(jobs: Sequence[Callable[[], None]], threads: int, cancelled: th
             except BaseException as error:  # noqa: BLE001  carried to the caller
                 with lock:
                     failures.append(error)
-                cancelled.set()
+                    first = not cancelled.is_set()
+                    cancelled.set()
+                if first:
+                    wake()
 
     workers = [threading.Thread(target=work, daemon=True) for _ in range(min(threads, len(jobs)))]
     for worker in workers:

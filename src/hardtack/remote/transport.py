@@ -121,6 +121,10 @@ class Transport:
         """Close idle connections."""
         self.connections.close()
 
+    def abort(self) -> None:
+        """Break off every answer on its way; see `Connections.abort`."""
+        self.connections.abort()
+
     def _expected(self, request: Request, authorizer: Authorizer) -> Answer:
         answer = self._authorized(request, authorizer)
         if answer.status in request.expected:

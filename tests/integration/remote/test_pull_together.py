@@ -22,7 +22,7 @@ from hardtack.store.collect import remove_blob
 from hardtack.store.content import Content
 from hardtack.store.layer import LayerStore
 from hardtack.store.root import Root
-from support.bad_registry import BadRegistry, status
+from support.bad_registry import BadRegistry, Handler, status
 from support.clients import client_of, quick_config
 from support.published import Published, publish
 from support.tars import files_tar
@@ -137,3 +137,36 @@ def test_a_blob_that_a_collection_takes_before_it_is_kept_is_fetched_again(
     assert collected != [None]
     assert root.blobs.size(victim) == len(registry.blobs[victim])
     assert all(LayerStore(root).has(diff_id) for diff_id in image.diff_ids)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(("after", "last"), [(0, False), (1000, False), (1000, True)])
+def test_a_failure_does_not_wait_for_a_layer_of_which_nothing_comes(
+    root: Root, registry: BadRegistry, after: int, last: bool
+) -> None:
+    image = two_layers(registry)
+    begun = threading.Event()
+
+    def silent(handler: Handler) -> bool:
+        if after:
+            data = handler.content() or b""
+            handler.answer(200, data[:after], {"Connection": "close"} if last else None, length=len(data))
+        begun.set()
+        time.sleep(12)
+        handler.hang_up()
+        return True
+
+    def refuse(handler: Handler) -> bool:
+        begun.wait(10)
+        time.sleep(0.1)
+        handler.error(404, "BLOB_UNKNOWN")
+        return True
+
+    registry.fault(image.layers[0], silent)
+    registry.fault(image.layers[1], refuse)
+    before = time.monotonic()
+    with pytest.raises(PullFailed) as caught:
+        fetch(root, registry, stall_timeout=20.0)
+    assert isinstance(caught.value.cause, NotFound)
+    assert time.monotonic() - before < 8
+    assert partial(root, image.layers[0]).exists() is bool(after)
