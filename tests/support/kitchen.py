@@ -141,7 +141,7 @@ class Kitchen:
         built = build(self.root, options, watcher=told)
         return Dish(self.root, find(self.root, str(built.digest)), told)
 
-    def fails(self, dockerfile: str, kind: type[BaseException], match: str = "", **wanted: Any) -> Any:
+    def fails(self, dockerfile: str, kind: type[BaseException], match: str | None = None, **wanted: Any) -> Any:
         """Build and expect it to fail; the error."""
         with pytest.raises(kind, match=match) as caught:
             self.build(dockerfile, **wanted)

@@ -145,7 +145,7 @@ class StageRun:
         result, keys = self._known(self._pending)
         if result is None and not execute:
             return False
-        vertex = self.session.begin(self._name(shown(instruction.source, state, escape), step.trigger))
+        vertex = self.session.begin(self._name(shown(instruction, state, escape), step.trigger))
         known = result is not None
         if result is not None:
             vertex.end(CACHED)

@@ -168,6 +168,28 @@ def test_plain_progress_is_dockers_and_standard_output_stays_empty(kitchen: Kitc
     assert sum(line.endswith(" CACHED") for line in again.stderr.splitlines()) == 3
 
 
+SLOW_MODULES = {"re", "enum", "json", "threading", "hashlib", "ctypes", "subprocess", "tempfile", "shutil", "socket",
+                "dataclasses", "collections", "contextlib", "typing", "logging", "tarfile", "functools", "pathlib"}  # fmt: skip
+
+
+def test_a_build_in_which_everything_is_known_loads_next_to_nothing(shared: Kitchen) -> None:
+    shared.write("a", "a")
+    shared.write(".dockerignore", "*.log\n**/tmp\n")
+    shared.write("Dockerfile", "FROM busybox AS b\nRUN echo $$ > /x\nFROM busybox\nCOPY a /\nCOPY --from=b /x /\n")
+    assert tack(shared, "build", "-t", "known:1", ".").returncode == 0
+    script = (
+        "import sys; before = set(sys.modules); from hardtack.cli.main import main;"
+        "code = main(['build', '-t', 'known:1', '.']); print(*(set(sys.modules) - before)); sys.exit(code)"
+    )
+    world = {"HARDTACK_ROOT": shared.root.path, "HARDTACK_RUN": shared.root.run}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=shared.context, env={**os.environ, **world}
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("CACHED") == 5
+    assert SLOW_MODULES & set(done.stdout.split()) == set()
+
+
 def test_a_failure_is_shown_in_full(shared: Kitchen) -> None:
     shared.write("Dockerfile", "FROM busybox\nRUN echo some words; exit 4\n")
     done = tack(shared, "build", ".")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from hardtack.build.dockerfile import expand
+from hardtack.build.dockerfile.instructions import Run
 from hardtack.build.errors import DockerfileError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hardtack.build.dockerfile.instructions import Instruction
     from hardtack.build.session import Vertex
     from hardtack.build.state import State
 
@@ -38,10 +40,13 @@ class Work:
         self.second = second
 
 
-def shown(source: str, state: State, escape: str) -> str:
+def shown(instruction: Instruction, state: State, escape: str) -> str:
     """An instruction as the progress shows it: variables that are set replaced, the rest as written."""
-    keyword, _, rest = source.partition(" ")
+    keyword, _, rest = instruction.source.partition(" ")
     text = f"{keyword.upper()} {rest}"
+    if isinstance(instruction, Run) and len(instruction.heredocs) == 1:
+        first, _, more = instruction.heredocs[0].content.strip().partition("\n")
+        text += f" ({first}{'...' if more else ''})"
     try:
         return expand(text, state.variables, escape, keep_quotes=True, keep_escapes=True, keep_unset=True).text
     except DockerfileError:
