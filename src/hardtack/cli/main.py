@@ -34,7 +34,6 @@ GLOBAL = parsing.Command(
 )
 _OTHER_NAMES = {"list": "ls", "remove": "rm", "ps": "ls"}
 _INTERRUPTED = 130
-_BROKEN_PIPE = 141
 
 
 class _Call:

@@ -220,7 +220,7 @@ class _Push:
         try:
             done = uploader.push(blob.digest, blob.size, neighbours)
         except BlobUnknown:
-            refetch(self._root, blob, self._lease, self._progress, self._client.config)
+            refetch(self._root, blob, self._lease, self._progress, self._client.transport, self._cancelled)
             done = uploader.push(blob.digest, blob.size)
         if shown:
             self._progress.finish(str(blob.digest), done)

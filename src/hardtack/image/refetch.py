@@ -12,9 +12,11 @@ from hardtack.store.errors import BlobUnknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from threading import Event
+
     from hardtack.errors import TackError
     from hardtack.oci.descriptor import Descriptor
-    from hardtack.remote.config import RegistryConfig
+    from hardtack.remote.transport import Transport
     from hardtack.store.lease import Lease
     from hardtack.store.root import Root
 
@@ -24,12 +26,15 @@ def refetch(
     blob: Descriptor,
     lease: Lease,
     progress: Progress = SILENT,
-    config: RegistryConfig | None = None,
+    transport: Transport | None = None,
+    cancelled: Event | None = None,
 ) -> None:
     """Fetch a blob from one of the repositories that are known to hold it; nothing happens when it is held.
 
     Args:
         lease: keeps it.
+        transport: of the operation that wants it, so that what breaks off the one breaks off the other.
+        cancelled: set when another part of the operation has failed; the fetching ends soon after.
     Raises:
         BlobUnknown: nobody is known to hold it.
         RemoteError: those who are do not give it.
@@ -38,18 +43,20 @@ def refetch(
         return
     from hardtack.oci.reference import Reference
     from hardtack.remote.client import RegistryClient
-    from hardtack.remote.errors import RemoteError
+    from hardtack.remote.errors import Cancelled, RemoteError
     from hardtack.remote.fetch import Fetcher
     from hardtack.remote.sources import RepositorySource
 
     failure: TackError = BlobUnknown(blob.digest)
     for repository in origins(root.db, blob.digest):
         place = Reference.parse(repository)
-        client = RegistryClient(place.domain, config)
+        client = RegistryClient(place.domain, transport=transport)
         source = RepositorySource(client.repository(place.path))
         try:
-            Fetcher(root, [source], client.transport, lease, progress).blob(blob)
+            Fetcher(root, [source], client.transport, lease, progress, cancelled).blob(blob)
             return
+        except Cancelled:
+            raise
         except RemoteError as error:
             failure = error
     raise failure

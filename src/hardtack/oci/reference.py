@@ -129,10 +129,6 @@ class Reference:
             return self
         return Reference(self.domain, self.path, "latest")
 
-    def host_for_api(self) -> str:
-        """The host (and port) whose distribution API serves this domain."""
-        return _API_HOST if self.domain == DEFAULT_DOMAIN else self.domain
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Reference):
             return NotImplemented
@@ -148,6 +144,11 @@ class Reference:
 
     def __repr__(self) -> str:
         return f"Reference({str(self)!r})"
+
+
+def api_host(domain: str) -> str:
+    """The host (and port) whose distribution API serves a domain."""
+    return _API_HOST if domain == DEFAULT_DOMAIN else domain
 
 
 def is_tag(text: str) -> bool:

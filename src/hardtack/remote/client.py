@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from hardtack.oci.reference import api_host
 from hardtack.remote.auth import Authorizer
 from hardtack.remote.config import HostConfig, RegistryConfig
 from hardtack.remote.credentials import Credentials
@@ -16,9 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hardtack.remote.connection import Answer
     from hardtack.remote.retry import RetryPolicy
-
-HUB = "docker.io"
-_HUB_API = "registry-1.docker.io"
 
 
 class RegistryClient:
@@ -92,7 +90,7 @@ class RegistryClient:
     def _discover(self) -> Authorizer:
         """The first scheme that the registry speaks; a scheme that is the only one allowed is not tried out."""
         schemes = (self._scheme,) if self._scheme else self.host.schemes()
-        name = _HUB_API if self.domain == HUB else self.domain
+        name = api_host(self.domain)
         doubtful: Authorizer | None = None
         failed: RemoteError | None = None
         for scheme in schemes:

@@ -61,6 +61,7 @@ class Fetcher:
         sources: where to ask, in order; the last one is the repository itself.
         lease: keeps what was fetched until an image does.
         progress: hears of each blob by its digest.
+        cancelled: set when another part of the operation has failed; a failure of our own sets it too.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Fetcher:
         transport: Transport,
         lease: Lease,
         progress: Progress = SILENT,
+        cancelled: threading.Event | None = None,
     ) -> None:
         self._root = root
         self._content = Content(root)
@@ -78,7 +80,7 @@ class Fetcher:
         self._lease = lease
         self._progress = progress
         self._policy = transport.config.retry
-        self._cancelled = threading.Event()
+        self._cancelled = cancelled or threading.Event()
         self.fetched = 0  # bytes that came over the network, more or less: threads add to it without a lock
 
     def document(self, descriptor: Descriptor, what: str) -> bytes:

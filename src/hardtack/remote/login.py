@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hardtack.errors import TackError
-from hardtack.oci.reference import is_domain
-from hardtack.remote.client import HUB, RegistryClient
+from hardtack.oci.reference import DEFAULT_DOMAIN, is_domain
+from hardtack.remote.client import RegistryClient
 from hardtack.remote.credentials import Credential, Credentials, Given
 
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ def registry_of(text: str) -> str:
     """
     host = text.split("://", 1)[-1].split("/", 1)[0]
     if host in _HUB_NAMES:
-        return HUB
+        return DEFAULT_DOMAIN
     if not is_domain(host):
         raise NoRegistry(text)
     return host

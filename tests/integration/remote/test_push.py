@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -11,9 +13,10 @@ from hardtack.image.push import NotHere, Pushed, PushFailed, push
 from hardtack.oci.platform import Platform
 from hardtack.oci.reference import Reference
 from hardtack.progress import Progress
+from hardtack.remote.errors import Denied
 from hardtack.store.reference import set_reference
 from hardtack.store.root import Root
-from support.bad_registry import BadRegistry, status
+from support.bad_registry import BadRegistry, Handler, status
 from support.clients import client_of
 from support.published import publish, publish_index
 from support.tars import files_tar
@@ -174,6 +177,37 @@ def test_a_blob_that_the_store_let_go_is_fetched_again_from_its_origin(
     root.blobs.remove(image.layers[0])
     send(root, reference)
     assert image.layers[0] in other.blobs
+
+
+@pytest.mark.timeout(30)
+def test_a_failure_does_not_wait_for_a_blob_that_is_fetched_again(
+    root: Root, registry: BadRegistry, other: BadRegistry
+) -> None:
+    image = publish(registry, "a/b", "1", [layer("one"), layer("two")])
+    reference = name_it(root, other, "c:1", fetch(root, registry, "a/b:1"))
+    root.blobs.remove(image.layers[0])
+    begun = threading.Event()
+
+    def silent(handler: Handler) -> bool:
+        begun.set()
+        time.sleep(12)
+        handler.hang_up()
+        return True
+
+    def refuse(handler: Handler) -> bool:
+        begun.wait(10)
+        handler.error(403, "DENIED")
+        return True
+
+    registry.fault(f"GET /v2/a/b/blobs/{image.layers[0]}", silent)
+    other.fault(f"HEAD /v2/c/blobs/{image.layers[1]}", refuse)
+    client = client_of(other.host)
+    client.config.stall_timeout = 20.0
+    before = time.monotonic()
+    with pytest.raises(PushFailed) as caught:
+        push(root, reference, client=client)
+    assert isinstance(caught.value.cause, Denied)
+    assert time.monotonic() - before < 8
 
 
 def test_a_foreign_layer_is_not_pushed(root: Root, registry: BadRegistry, other: BadRegistry) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hardtack.oci.digest import Digest
 from hardtack.oci.errors import InvalidReference
-from hardtack.oci.reference import Reference, is_domain, is_path, is_tag
+from hardtack.oci.reference import Reference, api_host, is_domain, is_path, is_tag
 
 SHA256 = "sha256:" + "0123456789abcdef" * 4
 SHA512 = "sha512:" + "0123456789abcdef" * 8
@@ -167,8 +167,8 @@ def test_tags_and_digests_are_exchanged_and_latest_is_added_only_when_both_are_m
 
 
 def test_docker_hub_is_reached_at_its_api_host() -> None:
-    assert Reference.parse("nginx").host_for_api() == "registry-1.docker.io"
-    assert Reference.parse("localhost:5000/a").host_for_api() == "localhost:5000"
+    assert api_host(Reference.parse("nginx").domain) == "registry-1.docker.io"
+    assert api_host(Reference.parse("localhost:5000/a").domain) == "localhost:5000"
 
 
 _word = st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True)
