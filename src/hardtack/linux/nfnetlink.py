@@ -1,13 +1,15 @@
 """The packet filter's fast requests, spoken to the kernel directly: elements of maps, and whether a chain is there.
 
 libnftables writes whole rulesets (`nftables`), but loading it costs a start two milliseconds and a monitor a megabyte
-for what one datagram does. Keys and values are the bytes that the kernel compares, each field padded to four bytes.
-Source: linux/netfilter/nf_tables.h, nfnetlink.h.
+for what one datagram does. A socket is kept for the next request: closing one waits for the kernel to bury what anybody
+has just removed from the packet filter, up to 16 ms. Keys and values are the bytes that the kernel compares, each field
+padded to four bytes. Source: linux/netfilter/nf_tables.h, nfnetlink.h; nf_tables_api.c, nft_rcv_nl_event.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 import struct
 
 from hardtack.linux.netlink import (
@@ -44,6 +46,37 @@ _IP_SOURCE, _IP_DESTINATION = 1, 2
 _PROTO_NUMBER, _PROTO_SOURCE_PORT, _PROTO_DESTINATION_PORT = 1, 2, 3
 
 
+_idle: list[tuple[tuple[int, int, int], Netlink]] = []
+"""At most one socket, with the process and the network namespace that it belongs to."""
+
+
+class _Connection:
+    """A socket of this process in the thread's network namespace, put back after use unless something failed."""
+
+    __slots__ = ("_netlink", "_place")
+
+    def __enter__(self) -> Netlink:
+        namespace = os.stat("/proc/thread-self/ns/net")
+        self._place = (os.getpid(), namespace.st_dev, namespace.st_ino)
+        try:
+            place, netlink = _idle.pop()
+        except IndexError:
+            place, netlink = (0, 0, 0), None
+        if place != self._place:
+            if netlink is not None:
+                netlink.close()
+            netlink = Netlink(NETFILTER)
+        assert netlink is not None
+        self._netlink = netlink
+        return netlink
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if (error is None or isinstance(error, NetlinkError)) and not _idle:
+            _idle.append((self._place, self._netlink))
+        else:
+            self._netlink.close()
+
+
 def has_chain(table: str, chain: str) -> bool:
     """Whether an `inet` table with this chain exists.
 
@@ -51,7 +84,7 @@ def has_chain(table: str, chain: str) -> bool:
         NetlinkError: this process may not ask.
     """
     body = _general(_FAMILY_INET) + text(_CHAIN_TABLE, table) + text(_CHAIN_NAME, chain)
-    with Netlink(NETFILTER) as netlink:
+    with _Connection() as netlink:
         try:
             netlink.execute((f"find the chain {chain}", _NFTABLES | _GET_CHAIN, 0, body))
         except NetlinkError as error:
@@ -67,13 +100,13 @@ def add_elements(table: str, elements: list[Element]) -> None:
     Raises:
         NetlinkError: ENOENT when the table or the map is missing, EEXIST when a key has another value.
     """
-    with Netlink(NETFILTER) as netlink:
+    with _Connection() as netlink:
         _batch(netlink, [_element(_NEW_ELEMENT, CREATE, table, element) for element in elements])
 
 
 def remove_elements(table: str, elements: list[Element]) -> None:
     """Remove elements by their keys; what is missing, be it the table, is no error."""
-    with Netlink(NETFILTER) as netlink:
+    with _Connection() as netlink:
         for element in elements:
             name, key, _ = element
             for kind in (_DESTROY_ELEMENT, _DELETE_ELEMENT):  # "destroy" came with Linux 6.3
@@ -102,7 +135,7 @@ def forget_flows(protocol: int, port: int = 0, address: bytes = b"") -> int:
     Source: conntrack-tools' use of ctnetlink; linux/netfilter/nfnetlink_conntrack.h.
     """
     forgotten = 0
-    with Netlink(NETFILTER) as netlink:
+    with _Connection() as netlink:
         try:
             bodies = netlink.dump(("list the flows", _CONNTRACK | _FLOW_GET, DUMP, _general(2)))
         except NetlinkError:  # no connection tracking, no flows
@@ -149,6 +182,8 @@ def _batch(netlink: Netlink, requests: list[Request]) -> None:
     data = [_message(_BATCH_BEGIN, 0, 0, frame)]
     data += [_message(kind, flags | ACK, number, body) for number, (_, kind, flags, body) in enumerate(requests)]
     data.append(_message(_BATCH_END, 0, len(requests), frame))
+    while netlink.receive_now():
+        pass  # what an earlier request that failed has left
     netlink.send(b"".join(data))
     failure = 0
     tried = requests[0][0] if requests else ""
