@@ -7,13 +7,8 @@ flag's name, so that nothing is ever silently ignored.
 from __future__ import annotations
 
 from hardtack.container import values
-from hardtack.container.capabilities import normalise
 from hardtack.container.errors import InvalidOption, Unsupported
-from hardtack.linux import signals
-from hardtack.network.files import check_nameserver, parse_extra_host
-from hardtack.network.ports import parse_expose, parse_publish, to_bindings
-from hardtack.volume.parse import parse_mount, parse_tmpfs, parse_volume
-from hardtack.volume.spec import to_document
+from hardtack.container.wanted import attached_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +84,11 @@ def _check(options: Any) -> None:
         raise InvalidOption("--restart", options.restart, "Conflicting options: --restart and --rm")
     if options.hostname and options.network == "host" and options.uts == "host":
         raise InvalidOption("--hostname", options.hostname, "it conflicts with --uts host")
-    if options.stop_signal and signals.number(options.stop_signal) is None:
+    if not options.stop_signal:
+        return
+    from hardtack.linux import signals
+
+    if signals.number(options.stop_signal) is None:
         raise InvalidOption("--stop-signal", options.stop_signal, "there is no such signal")
 
 
@@ -110,7 +109,7 @@ def _config(options: Any, read: Read, image: str, command: Sequence[str]) -> dic
         "Image": image,
         "WorkingDir": _absolute("--workdir", options.workdir),
         "Labels": {**read.labels, **values.labels(options.label)},
-        "ExposedPorts": {key: {} for text in options.expose for key in parse_expose(text)},
+        "ExposedPorts": _exposed(options),
     }
     if "entrypoint" in options.given:
         config["Entrypoint"] = [options.entrypoint]
@@ -120,44 +119,27 @@ def _config(options: Any, read: Read, image: str, command: Sequence[str]) -> dic
         config["StopTimeout"] = options.stop_timeout
     if options.no_healthcheck:
         config["Healthcheck"] = {"Test": ["NONE"]}
-    published = [publish for text in options.publish for publish in parse_publish(text)]
-    for publish in published:
-        config["ExposedPorts"].setdefault(f"{publish.container_port}/{publish.protocol}", {})
     return config
 
 
-def attached_streams(options: Any) -> frozenset[str]:
-    """The streams that whoever starts the container is connected to: all it has, those named by -a, none with -d.
+def _exposed(options: Any) -> dict[str, Any]:
+    if not (options.expose or options.publish):
+        return {}
+    from hardtack.network.ports import parse_expose, parse_publish
 
-    Raises:
-        InvalidOption: a name that is no stream.
-    """
-    detached = getattr(options, "detach", False)
-    chosen = frozenset(name.lower() for name in options.attach)
-    if unknown := chosen - {"stdin", "stdout", "stderr"}:
-        raise InvalidOption("--attach", min(unknown), "valid streams are STDIN, STDOUT and STDERR")
-    if detached and chosen:
-        raise InvalidOption("--attach", ", ".join(sorted(chosen)), "Conflicting options: -a and -d")
-    if detached or chosen:
-        return chosen
-    return frozenset(("stdin", "stdout", "stderr") if options.interactive else ("stdout", "stderr"))
+    keys = [key for text in options.expose for key in parse_expose(text)]
+    keys += [f"{item.container_port}/{item.protocol}" for text in options.publish for item in parse_publish(text)]
+    return {key: {} for key in keys}
 
 
 def _host_config(options: Any, read: Read) -> dict[str, Any]:
     network = options.network or "bridge"
-    published = [publish for text in options.publish for publish in parse_publish(text)]
     host: dict[str, Any] = {
-        "Binds": [_bind(text, read.directory) for text in options.volume],
-        "Mounts": [to_document(parse_mount(text, read.directory)) for text in options.mount],
-        "Tmpfs": _tmpfs(options.tmpfs),
         "NetworkMode": network,
         "NetworkAliases": list(options.network_alias),
-        "PortBindings": to_bindings(published),
         "PublishAllPorts": options.publish_all,
-        "Dns": [check_nameserver(text) for text in options.dns],
         "DnsOptions": list(options.dns_option),
         "DnsSearch": list(options.dns_search),
-        "ExtraHosts": [":".join(parse_extra_host(text)) for text in options.add_host],
         "AutoRemove": options.rm,
         "RestartPolicy": values.restart_policy(options.restart),
         "LogConfig": values.log_config(options.log_driver, options.log_opt),
@@ -168,32 +150,52 @@ def _host_config(options: Any, read: Read) -> dict[str, Any]:
         "Runtime": options.runtime,
         "Init": False,
     }
-    return host | _isolation(options, read) | _limits(options)
+    return host | _mounts(options, read) | _names(options) | _isolation(options, read) | _limits(options)
 
 
-def _bind(text: str, cwd: str) -> str:
-    """A value of -v that means the same from any directory."""
-    spec = parse_volume(text, cwd)
-    if spec.kind != "bind":
-        return text
-    return f"{spec.source}:{spec.target}" + (f":{spec.mode}" if spec.mode else "")
+def _mounts(options: Any, read: Read) -> dict[str, Any]:
+    """Binds, Mounts and Tmpfs; a start without any imports nothing for them."""
+    if not (options.volume or options.mount or options.tmpfs):
+        return {"Binds": [], "Mounts": [], "Tmpfs": {}}
+    from hardtack.volume.parse import parse_mount, parse_tmpfs, parse_volume
+    from hardtack.volume.spec import to_document
+
+    binds, tmpfs = [], {}
+    for text in options.volume:
+        spec = parse_volume(text, read.directory)
+        if spec.kind == "bind":  # the same from any directory
+            binds.append(f"{spec.source}:{spec.target}" + (f":{spec.mode}" if spec.mode else ""))
+        else:
+            binds.append(text)
+    for text in options.tmpfs:
+        path, _, words = text.partition(":")
+        parse_tmpfs(path, words)
+        tmpfs[path] = words
+    mounts = [to_document(parse_mount(text, read.directory)) for text in options.mount]
+    return {"Binds": binds, "Mounts": mounts, "Tmpfs": tmpfs}
 
 
-def _tmpfs(texts: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for text in texts:
-        path, _, options = text.partition(":")
-        parse_tmpfs(path, options)
-        found[path] = options
-    return found
+def _names(options: Any) -> dict[str, Any]:
+    """PortBindings, Dns and ExtraHosts."""
+    value: dict[str, Any] = {"PortBindings": {}, "Dns": [], "ExtraHosts": []}
+    if options.publish:
+        from hardtack.network.ports import parse_publish, to_bindings
+
+        value["PortBindings"] = to_bindings([item for text in options.publish for item in parse_publish(text)])
+    if options.dns or options.add_host:
+        from hardtack.network.files import check_nameserver, parse_extra_host
+
+        value["Dns"] = [check_nameserver(text) for text in options.dns]
+        value["ExtraHosts"] = [":".join(parse_extra_host(text)) for text in options.add_host]
+    return value
 
 
 def _isolation(options: Any, read: Read) -> dict[str, Any]:
     security = values.security_options(options.security_opt)
     value: dict[str, Any] = {
         "Privileged": options.privileged,
-        "CapAdd": [normalise(name, "--cap-add") for name in options.cap_add],
-        "CapDrop": [normalise(name, "--cap-drop") for name in options.cap_drop],
+        "CapAdd": _capabilities("--cap-add", options.cap_add),
+        "CapDrop": _capabilities("--cap-drop", options.cap_drop),
         "SecurityOpt": [read.profiles.get(entry, entry) for entry in security],
         "PidMode": _mode("--pid", options.pid, ("host", "container:")),
         "IpcMode": _mode("--ipc", options.ipc, ("host", "private", "none")) or "private",
@@ -205,6 +207,14 @@ def _isolation(options: Any, read: Read) -> dict[str, Any]:
     if "systempaths=unconfined" in security:
         value["MaskedPaths"], value["ReadonlyPaths"] = [], []
     return value
+
+
+def _capabilities(option: str, names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    from hardtack.container.capabilities import normalise
+
+    return [normalise(name, option) for name in names]
 
 
 def _limits(options: Any) -> dict[str, Any]:

@@ -13,15 +13,13 @@ from hardtack.container import placing, rootfs
 from hardtack.container.enclosure import Enclosure
 from hardtack.container.errors import StartFailed
 from hardtack.container.host import Host
-from hardtack.container.refusals import last_error, start_failure
 from hardtack.container.row import cgroup_of
 from hardtack.container.runtime import choose
-from hardtack.container.seccomp import Cached, from_moby
+from hardtack.container.seccomp import Cached
 from hardtack.container.spec import Placed, make_spec, render, seccomp_option
 from hardtack.container.stdio import Stdio
 from hardtack.container.users import find_user
 from hardtack.linux.process import start_ticks
-from hardtack.network import attach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 
     from hardtack.container.row import Container, Paths
     from hardtack.container.runtime import Runtime
-    from hardtack.network.attach import Attachment
+    from hardtack.network.attachment import Attachment
     from hardtack.store.root import Root
 
 RESET_SIGNALS = tuple(range(1, 32))
@@ -135,6 +133,7 @@ def make_network(root: Root, attachment: Attachment, undo: Undo) -> int:
     if attachment.mode != "bridge":
         return -1
     from hardtack.linux import netns
+    from hardtack.network import attach
 
     descriptor = netns.create()
     undo.add(lambda: os.close(descriptor))
@@ -215,6 +214,8 @@ def write_spec(root: Root, host_config: dict[str, Any], runtime: Runtime, spec: 
         profile = cached.text()
         compiled = cached.filter_text() if runtime.takes_filter else ""
     elif option != "unconfined":
+        from hardtack.container.seccomp import from_moby
+
         profile = jsontext.dumps(from_moby(jsontext.loads(option), granted, host))
     text = render(spec, profile, compiled)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -254,6 +255,8 @@ def _call_runtime(
     _, status = os.waitpid(pid, 0)
     running.started = time.time()
     if status != 0:
+        from hardtack.container.refusals import last_error, start_failure
+
         reason = last_error(paths.runtime_log)
         raise start_failure(reason or f"{runtime.name} ended with {os.waitstatus_to_exitcode(status)}", command, name)
     with open(f"{paths.run}/pid", encoding="ascii") as file:

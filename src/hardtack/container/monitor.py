@@ -12,18 +12,16 @@ import os
 import time
 
 from hardtack import jsontext
-from hardtack.container import frames, restart, runtime, states
+from hardtack.container import frames, runtime, states
 from hardtack.container.hub import Client, Hub
-from hardtack.container.jsonlog import LogFile
+from hardtack.container.jsonlog import LogFile, log_limits
 from hardtack.container.launch import Undo, launch
 from hardtack.container.row import Container, Paths, cgroup_of, claim, get
 from hardtack.container.stdio import listen, read_some
-from hardtack.container.values import log_limits
 from hardtack.errors import TackError
 from hardtack.linux import cgroup, signals
 from hardtack.linux.process import become_subreaper, set_process_name
-from hardtack.network import attach
-from hardtack.network.ports import from_bindings
+from hardtack.network.attachment import Attachment, parse_mode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,12 +121,13 @@ class Monitor:
             restarts = container.restarts
             del container
             code = self._watch(running, hub)
-            stopped = self._stopped()
             ran = time.time() - running.started
-            if not restart.again(policy, code, stopped or self._cancelled, restarts):
+            if not self._repeats(policy, code, restarts):
                 self.end(running, hub, code, automatic)
                 return
-            delay = restart.next_delay(delay, ran)
+            from hardtack.container.restart import next_delay
+
+            delay = next_delay(delay, ran)
             self._record_retry(running, code)
             self._carry_over(running, hub)
             if not self._pause(delay):
@@ -159,8 +158,17 @@ class Monitor:
         hub.announce(frames.STARTED, str(running.pid).encode())
         return running, hub
 
-    def _reserve(self, container: Container, undo: Undo) -> attach.Attachment:
+    def _reserve(self, container: Container, undo: Undo) -> Attachment:
+        """Become the container's holder, and in the same step have an address and ports if it needs any."""
         host_config = container.host_config
+        mode, target = parse_mode(host_config.get("NetworkMode") or "")
+        if mode != "bridge":
+            with self._root.transaction() as db:
+                claim(db, container.id)
+            return Attachment(container.id, mode, target)
+        from hardtack.network import attach
+        from hardtack.network.ports import from_bindings
+
         publishes = from_bindings(
             host_config.get("PortBindings"),
             container.config.get("ExposedPorts") or (),
@@ -168,17 +176,10 @@ class Monitor:
         )
         with self._root.transaction() as db:
             claim(db, container.id)
-            attachment = attach.reserve(
-                db,
-                self._root,
-                container.id,
-                host_config.get("NetworkMode") or "bridge",
-                publishes,
-                host_config.get("NetworkAliases") or (),
-            )
-        if attachment.mode == "bridge":
-            undo.add(attachment.close)
-            undo.add(lambda: attach.teardown(self._root, container.id, namespace_ends=True))
+            aliases = host_config.get("NetworkAliases") or ()
+            attachment = attach.reserve(db, self._root, container.id, mode, publishes, aliases)
+        undo.add(attachment.close)
+        undo.add(lambda: attach.teardown(self._root, container.id, namespace_ends=True))
         return attachment
 
     def open_log(self, container: Container) -> LogFile | None:
@@ -233,9 +234,14 @@ class Monitor:
         self._root.close()
         _shrink()
 
-    def _stopped(self) -> bool:
+    def _repeats(self, policy: dict[str, Any] | None, code: int, restarts: int) -> bool:
+        """Whether the policy wants another run."""
+        if (policy or {}).get("Name") in (None, "", "no") or self._cancelled:
+            return False
+        from hardtack.container.restart import again
+
         row = self._root.db.execute("SELECT stopped FROM container WHERE id = ?", (self._ident,)).fetchone()
-        return row is None or bool(row[0])
+        return again(policy, code, row is None or bool(row[0]), restarts)
 
     def end(self, running: Running, hub: Hub, code: int, automatic: bool, error: str = "") -> None:
         """The container has ended for good: record, report, then everything that takes time."""
@@ -256,6 +262,8 @@ class Monitor:
 
     def _free_ports(self, running: Running) -> None:
         if running.attachment.ports:
+            from hardtack.network import attach
+
             attach.withdraw(self._root.db, self._root, self._ident)
         running.attachment.close()
 
@@ -268,6 +276,8 @@ class Monitor:
                 (state, automatic, code, oom, error, time.time(), self._ident),
             )
             if bridged:
+                from hardtack.network import attach
+
                 attach.release(db, self._ident)
 
     def _clean(self, running: Running, automatic: bool) -> None:
@@ -291,6 +301,8 @@ class Monitor:
                 (code, time.time(), self._ident),
             )
             if running.attachment.mode == "bridge":
+                from hardtack.network import attach
+
                 attach.release(db, self._ident)
 
     def _carry_over(self, running: Running, hub: Hub) -> None:

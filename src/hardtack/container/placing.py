@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hardtack.container.row import Container
-    from hardtack.network.attach import Attachment
+    from hardtack.network.attachment import Attachment
     from hardtack.store.root import Root
 
 _NOT_DEVICES = ("pts", "shm", "mqueue", "fd", "stdin", "stdout", "stderr", "console", "ptmx", ".udev", ".lxc", "core")

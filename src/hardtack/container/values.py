@@ -6,6 +6,7 @@ Pure. What a value means to the kernel is decided in `spec` and `resources`.
 from __future__ import annotations
 
 from hardtack.container.errors import InvalidOption, Unsupported
+from hardtack.container.jsonlog import log_limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -181,25 +182,6 @@ def log_config(driver: str, options: Iterable[str]) -> dict[str, Any]:
         found[name] = value
     log_limits(found)
     return {"Type": driver, "Config": found}
-
-
-def log_limits(options: Mapping[str, str]) -> tuple[int, int]:
-    """Size of one file in bytes and number of files; 10 MB and 3 where nothing is said, so that no log fills a disk.
-
-    Raises:
-        InvalidOption: a value that is none.
-    """
-    size, files = options.get("max-size", "10m"), options.get("max-file", "3")
-    count = int(files) if files.isascii() and files.isdigit() and len(files) < 6 else 0
-    if count < 1:
-        raise InvalidOption("--log-opt", f"max-file={files}", "it must be a number from 1")
-    if size == "-1":
-        return -1, count
-    number, unit = size.lower().rstrip("bkmgi"), size.lower().lstrip("0123456789")
-    factor = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(unit if unit == "b" else unit.rstrip("bi"))
-    if not number.isdigit() or factor is None or int(number) == 0 or len(number) > 12:
-        raise InvalidOption("--log-opt", f"max-size={size}", "it must be an amount such as 10m")
-    return int(number) * factor, count
 
 
 def security_options(entries: Iterable[str]) -> list[str]:

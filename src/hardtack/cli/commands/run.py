@@ -28,8 +28,8 @@ COMMAND = Command(
 
 def run(args: Args, streams: Streams) -> int:
     """Run; the exit code is the container's."""
-    from hardtack.container.body import attached_streams
     from hardtack.container.start import Pad
+    from hardtack.container.wanted import attached_streams
     from hardtack.linux.tty import is_terminal
     from hardtack.store.root import Root
 

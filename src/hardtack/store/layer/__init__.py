@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from hardtack.store.layer.layers import LayerStore
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hardtack.store.layer.layers import LayerStore
 
 __all__ = ["LayerStore"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "LayerStore":
+        raise AttributeError(name)
+    from hardtack.store.layer.layers import LayerStore  # a start needs `mounting` alone
+
+    return LayerStore
