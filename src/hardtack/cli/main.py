@@ -95,6 +95,11 @@ def _dispatch(words: list[str], streams: Streams, call: _Call) -> int:
     module = _load(module_name)
     call.command = module.COMMAND
     args = parsing.parse(call.command, rest, call.path)
+    if not args.__dict__.get("disable_content_trust", True):
+        raise TackError(
+            "cannot verify signatures of content trust (Notary): --disable-content-trust=false is not supported",
+            "Leave the flag out, and name the image by its digest to be sure of it",
+        )
     if "root" not in args.given:
         args.root = root if root is not None else args.root
     run: Callable[[Args, Streams], int] = module.run

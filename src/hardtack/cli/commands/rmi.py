@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hardtack.cli.parse import BOOL, LIST, Command, Flag
+from hardtack.errors import TackError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def run(args: Args, streams: Streams) -> int:
     from hardtack.store.errors import ImageUnknown
     from hardtack.store.root import Root
 
+    if args.platform:
+        raise TackError("cannot remove one platform of an image: it goes as a whole", "Leave --platform out")
     root = Root.open(args.root)
 
     def act(name: str) -> None:
