@@ -204,7 +204,9 @@ def _oci_mount(root: Root, spec: MountSpec, name: str, recursive: bool) -> dict[
     source = volumes.mountpoint(root, name) if name else spec.source
     options = ["rbind" if spec.recursive else "bind", spec.propagation or "rprivate"]
     options.append("ro" if spec.read_only else "rw")
-    if spec.kind == BIND and spec.read_only and spec.recursive and spec.read_only_below != "never":
+    # Nothing is mounted below a file, and crun 1.8 opens the target of "rro" as a directory.
+    below = spec.kind == BIND and spec.recursive and spec.read_only_below != "never" and os.path.isdir(source)
+    if below and spec.read_only:
         if recursive:
             options[-1] = "rro"
         elif spec.read_only_below == "always":

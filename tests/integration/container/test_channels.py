@@ -133,6 +133,13 @@ def test_what_the_host_mounts_later_arrives_where_rslave_asks_for_it(tack: Tack,
     assert tack("exec", "closed", "ls", "/d/late") == ""
 
 
+def test_a_single_file_is_mounted_read_only(tack: Tack, runtime: str, tmp_path: Path) -> None:
+    (tmp_path / "settings").write_text("a=b\n")
+    words = ("-v", f"{tmp_path}/settings:/settings:ro", "busybox")
+    assert tack("run", "--rm", *words, "cat", "/settings") == "a=b"
+    assert "Read-only" in tack.fails("run", "--rm", *words, "sh", "-c", "echo >/settings")
+
+
 def test_tmpfs_has_the_size_and_mode_it_was_given(tack: Tack, runtime: str) -> None:
     words = ("--mount", "type=tmpfs,target=/a,tmpfs-size=1m,tmpfs-mode=0710", "--tmpfs", "/b:exec,size=2m")
     text = tack("run", "--rm", *words, "busybox", "sh", "-c", "grep -E ' /[ab] ' /proc/mounts; stat -c %a /a")
