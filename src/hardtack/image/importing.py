@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 
 from hardtack.image.archive import chunks
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
     from hardtack.oci.platform import Platform
     from hardtack.oci.reference import Reference
     from hardtack.store.root import Root
-
-
-_TIMEOUT = 60
 
 
 class ImportFailed(ImageError):
@@ -85,52 +81,6 @@ def import_image(
             if name is not None:
                 set_reference(db, name.tagged(), manifest.digest)
     return config.digest
-
-
-def open_address(address: str) -> BinaryIO:
-    """What a web server sends for an address, as a stream that fails when less comes than was announced.
-
-    Raises:
-        ImportFailed: the server cannot be reached, or refuses.
-    """
-    import urllib.error
-    import urllib.request
-
-    try:
-        answer = urllib.request.urlopen(address, timeout=_TIMEOUT)  # noqa: S310 - the caller has checked the scheme
-    except (urllib.error.URLError, ValueError) as error:
-        raise ImportFailed(f"{address}: {getattr(error, 'reason', error)}") from error
-    return io.BufferedReader(_Whole(answer, address))
-
-
-class _Whole(io.RawIOBase):
-    """An answer of a web server, which ends only where the server said that it would."""
-
-    def __init__(self, answer: Any, address: str) -> None:
-        super().__init__()
-        self._answer = answer
-        self._address = address
-        announced = answer.headers.get("Content-Length", "")
-        self._left = int(announced) if announced.isdigit() else None
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        try:
-            chunk = self._answer.read(len(buffer))
-        except (OSError, ValueError) as error:
-            raise ImportFailed(f"{self._address}: {error}") from error
-        if self._left is not None:
-            self._left -= len(chunk)
-            if not chunk and self._left > 0:
-                raise ImportFailed(f"{self._address}: the server closed {self._left:,} bytes before the end")
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
-
-    def close(self) -> None:
-        self._answer.close()
-        super().close()
 
 
 def _document(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import http.server
 import json
@@ -216,16 +217,37 @@ def test_an_import_of_something_else_is_refused(root: Root, data: bytes, why: st
     assert tack("images", "-q") == ""
 
 
+Seen = list[tuple[str, str | None]]
+
+
 @pytest.fixture
-def web(tmp_path: Path) -> Iterator[str]:
+def seen() -> Seen:
+    """What the web server was asked for, with whose Authorization."""
+    return []
+
+
+@pytest.fixture
+def web(tmp_path: Path, seen: Seen) -> Iterator[str]:
     """A web server on the loopback that sends a layer at /whole and a part of it at /cut. Costs nothing."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path in ("/whole", "/cut") else 404)
+            if self.path == "/away":
+                self.send_response(302)
+                self.send_header("Location", f"http://localhost:{server.server_port}/whole")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            seen.append((self.path, self.headers.get("Authorization")))
+            self.send_response(200 if self.path.partition("?")[0] in ("/whole", "/cut", "/chunks") else 404)
+            if self.path == "/chunks":
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                self.wfile.write(b"400\r\n" + BASE[:100])
+                return
             self.send_header("Content-Length", str(len(BASE)))
             self.end_headers()
-            self.wfile.write(BASE if self.path == "/whole" else BASE[:1024])
+            self.wfile.write(BASE if self.path.startswith("/whole") else BASE[:1024])
 
         def log_message(self, *_: object) -> None:
             pass
@@ -245,8 +267,28 @@ def test_an_import_from_the_web_is_whole_or_refused(root: Root, web: str) -> Non
     left = len(BASE) - 1024
     errors = f"tack: cannot import the tarball: {web}/cut: the server closed {left:,} bytes before the end\n"
     tack("import", f"{web}/cut", "cut:1", code=1, errors=errors)
-    errors = "tack: cannot import from file:///etc/passwd: only http and https addresses are fetched\n"
+    errors = f"tack: cannot import the tarball: {web}/chunks: the server closed before the end\n"
+    tack("import", f"{web}/chunks", code=1, errors=errors)
+    errors = f"tack: cannot import the tarball: {web}/nothing: not found\n"
+    tack("import", f"{web}/nothing", code=1, errors=errors)
+    errors = "tack: cannot import from file://…: only http and https addresses are fetched\n"
     tack("import", "file:///etc/passwd", code=1, errors=errors)
+
+
+def test_what_is_secret_in_an_address_goes_to_its_host_alone(root: Root, web: str, seen: Seen) -> None:
+    host = web.removeprefix("http://")
+    tack("import", f"http://me:hush@{host}/whole?token=hush", "web:1")
+    assert seen == [("/whole?token=hush", "Basic " + base64.b64encode(b"me:hush").decode())]
+    assert tack("inspect", "-f", "{{.Comment}}", "web:1") == f"Imported from {web}/whole?…\n"
+    tack("import", f"http://me:hush@{host}/away", "web:2")
+    assert seen[1:] == [("/whole", None)]
+    errors = f"tack: cannot import the tarball: {web}/nothing?…: not found\n"
+    tack("import", f"http://me:hush@{host}/nothing?hush", code=1, errors=errors)
+
+
+@pytest.mark.parametrize("address", ["http://me:hush/x@h/", "http://[", "http://", "http://h/a b", "http://h/\xfc"])
+def test_an_address_that_is_none_is_not_repeated(root: Root, address: str) -> None:
+    tack("import", address, code=1, errors="tack: cannot import the tarball: its address cannot be read\n")
 
 
 def test_pruning_asks_and_says_what_it_freed(root: Root, app: str) -> None:

@@ -36,9 +36,9 @@ def run(args: Args, streams: Streams) -> int:
         raise TackError(f"cannot import as {args.args[1]}: a name with a digest cannot be given")
     platform = Platform.parse(args.platform) if args.platform else None
     origin = args.args[0]
-    source = _open(origin, streams)
+    source, shown = _open(origin, streams)
     try:
-        message = args.message or f"Imported from {origin}"
+        message = args.message or f"Imported from {shown}"
         ident = import_image(Root.open(args.root), source, name, args.change, message, platform)
     finally:
         if origin != "-":
@@ -47,15 +47,16 @@ def run(args: Args, streams: Streams) -> int:
     return 0
 
 
-def _open(origin: str, streams: Streams) -> BinaryIO:
-    """Standard input, a web address, or a file."""
+def _open(origin: str, streams: Streams) -> tuple[BinaryIO, str]:
+    """Standard input, a web address, or a file; and what the image's history calls it."""
     if origin == "-":
-        return streams.stdin.buffer
+        return streams.stdin.buffer, origin
     scheme, mark, _ = origin.partition("://")
     if not mark:
-        return open(origin, "rb")
+        return open(origin, "rb"), origin
     if scheme not in ("http", "https"):
-        raise TackError(f"cannot import from {origin}: only http and https addresses are fetched")
-    from hardtack.image.importing import open_address
+        raise TackError(f"cannot import from {scheme}://…: only http and https addresses are fetched")
+    from hardtack.image.web import Address
 
-    return open_address(origin)
+    address = Address(origin)
+    return address.open(), address.shown
