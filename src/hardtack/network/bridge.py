@@ -176,7 +176,7 @@ def _install(db: Connection, root: Root, network: Network) -> None:
     networks = {row[0]: row[1] for row in db.execute("SELECT bridge, subnet FROM network WHERE subnet <> ''")}
     networks[network.bridge] = str(network.subnet)
     try:
-        nftables.run(rules.render(root.id, networks.items(), _published(db)))
+        nftables.run_apart(rules.render(root.id, networks.items(), _published(db)))
     except nftables.NftablesError as error:
         hint = "" if error.ruleset else "Install libnftables (Debian: apt-get install libnftables1)"
         raise SetupFailed("prepare the packet filter", str(error), hint) from error
