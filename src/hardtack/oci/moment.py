@@ -1,4 +1,4 @@
-"""Moments as images and docker's API write them, RFC 3339 in both directions without `datetime`; spans as people say them.
+"""Moments as images and docker's API write them, RFC 3339 both ways without `datetime`; spans as people say them.
 
 Source: RFC 3339, section 5.6; Go's RFC3339Nano, which drops zeros at the end of the fraction.
 """
