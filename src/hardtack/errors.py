@@ -14,7 +14,7 @@ class TackError(Exception):
         message: what failed and why, lower case, no full stop at the end.
         hint: what to do about it, one sentence, without the full stop.
     Attributes:
-        exit_code: what the command exits with; docker's meaning (1 refused, 125 engine, 126 not runnable, 127 not found).
+        exit_code: what the command exits with, as docker's: 1 refused, 125 engine, 126 not runnable, 127 not found.
     """
 
     exit_code = 1

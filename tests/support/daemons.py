@@ -33,8 +33,8 @@ class Podman:
         self.folder = folder
 
     def __call__(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        store = ["--root", f"{self.folder}/root", "--runroot", f"{self.folder}/run", "--cgroup-manager", "cgroupfs", "--runtime", "runc"]
-        return call(["podman", *store, *words], check)
+        store = ["--root", f"{self.folder}/root", "--runroot", f"{self.folder}/run"]
+        return call(["podman", *store, "--cgroup-manager", "cgroupfs", "--runtime", "runc", *words], check)
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         limits = ["--ulimit", "nofile=20000:20000", "--ulimit", "nproc=10000:10000"]

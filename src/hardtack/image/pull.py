@@ -239,7 +239,7 @@ class _Pull:
     def _publish(self, top: Manifest | Index, manifest: Manifest) -> str:
         """Make the image and its name known, in one transaction. Returns what the name pointed at before."""
         held = [top.digest, manifest.digest, *(child.digest for child in manifest.children())]
-        with self._root.transaction() as db:
+        with self._root.transaction(durable=True) as db:  # a name that was told as pulled survives a loss of power
             add_image(db, top.digest, manifest.config.digest)
             before = set_reference(db, self._name, top.digest)
             set_origin(db, held, self._name.repository)
