@@ -57,10 +57,11 @@ def test_a_head_that_comes_drop_by_drop_is_cut(impatient: Worker) -> None:
         assert time.monotonic() - began < 9
 
 
-def test_a_body_that_stands_still_is_cut_and_what_arrived_is_kept(impatient: Worker) -> None:
+@pytest.mark.parametrize("size", [1000, 10_000_000])
+def test_a_body_that_stands_still_is_cut_and_what_arrived_is_kept(impatient: Worker, size: int) -> None:
     location = impatient.client("POST", "/v2/m/slow/blobs/uploads/").headers["location"]
     with connected(impatient) as sock:
-        head = f"PATCH {location} HTTP/1.1\r\nHost: {impatient.host}\r\nContent-Length: 1000\r\n\r\n"
+        head = f"PATCH {location} HTTP/1.1\r\nHost: {impatient.host}\r\nContent-Length: {size}\r\n\r\n"
         sock.sendall(head.encode() + b"x" * 500)
         assert closed_within(sock, 10)
     assert impatient.client("GET", location).headers["range"] == "0-499"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import uuid
 
 import pytest
@@ -169,23 +170,46 @@ def test_a_refused_upload_is_not_asked_for(registry: OurRegistry) -> None:
         assert sock.recv(1000).startswith(b"HTTP/1.1 404 ")
 
 
-def test_what_arrived_before_a_cut_is_kept_and_continued(registry: OurRegistry) -> None:
-    data = os.urandom(200_000)
+@pytest.mark.parametrize("size", [200_000, 9_000_000])
+def test_what_arrived_before_a_cut_is_kept_and_continued(registry: OurRegistry, size: int) -> None:
+    data = os.urandom(size)
     location = begin(registry.client)
     host, port = registry.host.split(":")
     with socket.create_connection((host, int(port)), timeout=5) as sock:
-        sock.sendall(f"PATCH {location} HTTP/1.1\r\nHost: {registry.host}\r\nContent-Length: 200000\r\n\r\n".encode())
-        sock.sendall(data[:150_000])
-        while registry.client("GET", location).headers["range"] == "0-0" and sock.send(b"") == 0:
-            break
+        sock.sendall(f"PATCH {location} HTTP/1.1\r\nHost: {registry.host}\r\nContent-Length: {size}\r\n\r\n".encode())
+        sock.sendall(data[: size // 2])
     held = _settled(registry.client, location)
-    assert finish(registry.client, location, Digest.of(data), data[held:], Content_Range=f"{held}-199999") == 201
+    assert finish(registry.client, location, Digest.of(data), data[held:], Content_Range=f"{held}-{size - 1}") == 201
     assert registry.client("GET", BLOBS + Digest.of(data)).body == data
 
 
-def _settled(client: Client, location: str) -> int:
-    import time
+def test_large_chunks_one_after_another_make_one_blob(registry: OurRegistry) -> None:
+    data = os.urandom(15_000_000)
+    client = Client(registry.host, keep=True)
+    location = begin(client)
+    for start in range(0, len(data), 5_000_000):
+        end = start + 4_999_999
+        answer = client("PATCH", location, data[start : end + 1], Content_Range=f"{start}-{end}")
+        assert (answer.status, answer.headers["range"]) == (202, f"0-{end}")
+    assert finish(client, location, Digest.of(data, "sha512")) == 201
+    assert client("GET", BLOBS + Digest.of(data, "sha512")).body == data
 
+
+def test_a_large_body_that_comes_in_drops_is_taken(registry: OurRegistry) -> None:
+    data = os.urandom(5_000_000)
+    location = begin(registry.client)
+    host, port = registry.host.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as sock:
+        head = f"PUT {location}?digest={Digest.of(data)} HTTP/1.1\r\nHost: {registry.host}\r\n"
+        sock.sendall((head + f"Content-Length: {len(data)}\r\n\r\n").encode() + data[:10])
+        for start in (10, 11, 4000, 300_000, 4_999_999):
+            end = {10: 11, 11: 4000, 4000: 300_000, 300_000: 4_999_999, 4_999_999: 5_000_000}[start]
+            time.sleep(0.02)
+            sock.sendall(data[start:end])
+        assert sock.recv(1000).startswith(b"HTTP/1.1 201 ")
+
+
+def _settled(client: Client, location: str) -> int:
     held = -1
     while True:
         now = int(client("GET", location).headers["range"].split("-")[1]) + 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +16,7 @@ import pytest
 from hardtack.oci.digest import Digest
 from hardtack.registry.blobs.files import FileBlobs
 from hardtack.registry.blobs.interface import Blobs
+from hardtack.registry.blobs.splicing import Splicer
 from hardtack.registry.errors import (
     BlobUnknown,
     DigestInvalid,
@@ -207,3 +210,57 @@ async def test_an_upload_is_continued_by_a_storage_that_did_not_see_its_beginnin
         await appender.publish(digest)
     assert await whole(blobs, digest) == b"first second"
     await other.close()
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+async def test_bytes_may_come_straight_from_a_socket(blobs: Blobs, upload: str, algorithm: str) -> None:
+    if not blobs.can_splice:
+        pytest.skip("this storage takes bytes only from memory")
+    data = os.urandom(3_000_000)
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    digest = Digest.of(b"before" + data, algorithm)
+
+    def send() -> None:
+        theirs.sendall(data[:1000])
+        time.sleep(0.05)
+        theirs.sendall(data[1000:])
+        theirs.close()
+
+    sending = asyncio.get_running_loop().run_in_executor(None, send)
+    async with blobs.append(upload, 0, algorithm) as appender:
+        await appender.write(b"before")
+        while appender.offset < 6 + len(data):
+            moved = await appender.splice(ours.fileno(), 6 + len(data) - appender.offset)
+            assert moved is not None
+            await asyncio.sleep(0)
+        assert await appender.splice(ours.fileno(), 10) is None
+        assert await appender.seal(digest) == 6 + len(data)
+        await appender.publish(digest)
+    await sending
+    ours.close()
+    assert await whole(blobs, digest) == b"before" + data
+
+
+async def test_a_file_system_that_cannot_splice_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.sendall(b"x" * 50_000)
+    target = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+    real = os.splice
+
+    def refuse(source: int, to: int, count: int) -> int:
+        if to == target:
+            raise OSError(errno.EINVAL, "cannot")
+        return real(source, to, count)
+
+    monkeypatch.setattr(os, "splice", refuse)
+    splicer = Splicer(ours.fileno(), target)
+    moved = 0
+    while moved < 50_000:
+        moved += splicer.move(50_000 - moved) or 0
+    splicer.close()
+    assert (tmp_path / "file").read_bytes() == b"x" * 50_000
+    os.close(target)
+    ours.close()
+    theirs.close()

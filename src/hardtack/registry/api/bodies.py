@@ -23,11 +23,16 @@ def exists(request: web.BaseRequest) -> bool:
     return request.body_exists and request.content_length != 0
 
 
-async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
-    """The body as it arrives."""
+def go_on(request: web.BaseRequest) -> None:
+    """Tell a client that waits to be told that it may send the body."""
     transport = request.transport
     if request.headers.get("Expect", "").lower() == "100-continue" and transport is not None:
         transport.write(_GO_ON)
+
+
+async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
+    """The body as it arrives."""
+    go_on(request)
     content = request.content
     while chunk := await content.readany():
         yield chunk

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from hardtack.registry.access import Action
-from hardtack.registry.api import bodies, ranges
+from hardtack.registry.api import bodies, ranges, siphon
 from hardtack.registry.api.answers import failed, reply
 from hardtack.registry.api.digests import digest_of
 from hardtack.registry.errors import (
@@ -88,7 +88,7 @@ async def _whole(call: Call, upload: str, digest: Digest) -> web.StreamResponse:
     await call.service.blobs.begin(upload)
     try:
         async with call.service.blobs.append(upload, 0, digest.algorithm) as appender:
-            await _receive(call, appender)
+            await _receive(call, appender, call.request.content_length)
             await _finish(call, upload, digest, appender)
     except BaseException:
         await call.service.blobs.discard(upload)
@@ -226,6 +226,8 @@ async def _appending(call: Call, session: Upload, start: int | None, algorithm: 
 
 async def _receive(call: Call, appender: Appender, length: int | None = None) -> None:
     """Append the body. Raises SizeInvalid when it is not as long as it was said to be."""
+    if await siphon.drained(call, appender, length):
+        return
     received = 0
     async for chunk in bodies.chunks(call.request):
         received += len(chunk)

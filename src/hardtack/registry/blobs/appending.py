@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hardtack.registry.blobs.splicing import Splicer
 from hardtack.registry.blobs.threads import settled
 from hardtack.registry.errors import DigestInvalid, RegistryError
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 BATCH = 1 << 20
 _IOV_LIMIT = 512
+_PIECE = 256 << 10
 
 
 @dataclass(slots=True)
@@ -43,6 +46,8 @@ class FileAppender:
         self._waiting: list[bytes] = []
         self._waiting_size = 0
         self._flush: asyncio.Future[Any] | None = None
+        self._splicer: Splicer | None = None
+        self._buffer = memoryview(b"")
         self.offset = offset
         self.running = running
         self.gone = False
@@ -87,6 +92,41 @@ class FileAppender:
                 update(chunk)
             self.running.offset += sum(map(len, batch))
 
+    async def splice(self, source: int, count: int) -> int | None:
+        if self._splicer is None:
+            await self._hand_over()
+            await self._landed()
+            self._splicer = Splicer(source, self._descriptor)
+            self._buffer = memoryview(bytearray(_PIECE))
+        try:
+            moved = await self._blobs.run(self._pump, self._splicer, count)
+        except RegistryError:
+            await self._drop()
+            raise
+        self.offset += moved or 0
+        return moved
+
+    def _pump(self, splicer: Splicer, count: int) -> int | None:
+        """Splice and hash by turns, in pieces that the processor's cache still holds when they are hashed."""
+        total = 0
+        while total < count:
+            moved = splicer.move(min(_PIECE, count - total))
+            if not moved:
+                return total or moved
+            self._hash_file(self.offset + total, moved)
+            total += moved
+        return total
+
+    def _hash_file(self, start: int, count: int) -> None:
+        while count and self.running is not None:
+            size = os.preadv(self._descriptor, [self._buffer[:count]], start)
+            if not size:
+                raise OSError(errno.EIO, "the upload's file is shorter than it was")
+            self.running.hash.update(self._buffer[:size])
+            self.running.offset += size
+            start += size
+            count -= size
+
     async def flush_quietly(self) -> None:
         """Put everything received into the file, as far as possible; called when the request ends, however it ends."""
         try:
@@ -95,6 +135,10 @@ class FileAppender:
             await self._landed()
         except RegistryError:
             self.running = None
+        finally:
+            if self._splicer is not None:
+                self._splicer.close()
+                self._splicer = None
 
     async def seal(self, digest: Digest) -> int:
         await self._hand_over()

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hardtack.oci.digest import Digest
 from hardtack.registry.blobs.appending import FileAppender, Running
+from hardtack.registry.blobs.splicing import SUPPORTED
 from hardtack.registry.blobs.threads import settled
 from hardtack.registry.errors import (
     BlobUnknown,
@@ -55,6 +56,7 @@ class FileBlobs:
     """
 
     chunk_min = 0
+    can_splice = SUPPORTED
 
     def __init__(self, path: str) -> None:
         self._store = BlobStore(path)

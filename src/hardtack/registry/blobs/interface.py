@@ -59,6 +59,19 @@ class Appender(Protocol):
         """
         ...
 
+    async def splice(self, source: int, count: int) -> int | None:
+        """Append bytes straight from a socket, where the storage `can_splice`.
+
+        Args:
+            source: its descriptor, non-blocking, the same in every call.
+            count: at most so many.
+        Returns:
+            How many came; 0 when none are there yet, None when there will be no more.
+        Raises:
+            StorageFull, StorageBroken: as `write`.
+        """
+        ...
+
     async def seal(self, digest: Digest) -> int:
         """Verify that the upload is what a digest names, and make it durable. Nothing is written afterwards.
 
@@ -79,9 +92,11 @@ class Blobs(Protocol):
 
     Attributes:
         chunk_min: fewest bytes that a chunk other than the last may have; 0 when any will do.
+        can_splice: uploads can be filled by the kernel, from a socket.
     """
 
     chunk_min: int
+    can_splice: bool
 
     async def begin(self, upload: str) -> None:
         """Open an empty upload under a fresh id."""

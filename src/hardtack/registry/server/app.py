@@ -6,6 +6,7 @@ logged with a number that the client is told, and nothing else leaks.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from typing import TYPE_CHECKING
@@ -46,7 +47,8 @@ class App:
         try:
             return await self._handle(request)
         except (ConnectionError, ClientError, HttpProcessingError, web.RequestPayloadError):
-            raise ConnectionResetError("the client went away") from None
+            # The client went away, and whatever is answered, nobody hears it. To aiohttp that is a cancellation.
+            raise asyncio.CancelledError from None
         except Exception as error:
             number = secrets.token_hex(4)
             log.error(

@@ -33,9 +33,10 @@ class Connection(RequestHandler):
     Attributes:
         heard: when the client last sent something, on the loop's clock.
         began: when the request now coming in began, or None between requests.
+        is_last: the connection is closed after the answer to the present request.
     """
 
-    __slots__ = ("_is_fresh", "_server", "began", "heard")
+    __slots__ = ("_is_fresh", "_server", "began", "heard", "is_last")
 
     def __init__(self, server: Server, **options: Any) -> None:
         super().__init__(server, **options)
@@ -43,6 +44,7 @@ class Connection(RequestHandler):
         self.heard = 0.0
         self.began: float | None = None
         self._is_fresh = True
+        self.is_last = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the time; refuse one connection too many."""
@@ -146,7 +148,8 @@ class Server(web.Server):
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         response = await self._handler(request)
-        if self._ending:
+        protocol = request.protocol
+        if self._ending or (isinstance(protocol, Connection) and protocol.is_last):
             response.force_close()
         return response
 
