@@ -84,11 +84,13 @@ class Graph:
         DockerfileError: a FROM that expands to nothing, a `--from` that names what is not before it; with the line.
     """
 
-    __slots__ = ("dockerfile", "stages")
+    __slots__ = ("_all_names", "_names", "dockerfile", "stages")
 
     def __init__(self, dockerfile: ins.Dockerfile, arguments: Arguments) -> None:
         self.dockerfile = dockerfile
         self.stages: list[PlannedStage] = []
+        self._names: dict[str, int] = {}  # of the stages before the one that is being planned
+        self._all_names = {stage.name for stage in dockerfile.stages}
         several = len(dockerfile.stages) > 1
         for index, stage in enumerate(dockerfile.stages):
             try:
@@ -101,6 +103,8 @@ class Graph:
                     planned.steps.append(Step(step, self._origins(planned, step), step.line))
                 except DockerfileError as fault:
                     raise self.placed(fault, step.line) from None
+            if stage.name:
+                self._names[stage.name] = index
 
     def placed(self, fault: DockerfileError, line: int) -> DockerfileError:
         """A fault with this file's name, the line and its text, unless it has a place."""
@@ -113,18 +117,11 @@ class Graph:
         platform = expand(stage.platform, arguments.globals, self.dockerfile.escape).text
         if stage.platform and not platform:
             raise DockerfileError(f"--platform={stage.platform[:60]} is empty")
-        earlier = self._by_name(base, index)
+        earlier = self._names.get(base.lower())
         shown = (stage.name or f"stage-{index}") if several else ""
         return PlannedStage(
             index, stage, "" if base == "scratch" else base if earlier is None else earlier, platform, shown
         )
-
-    def _by_name(self, name: str, before: int) -> int | None:
-        """The last stage of that name before an index."""
-        for stage in reversed(self.stages[:before]):
-            if stage.stage.name and stage.stage.name == name.lower():
-                return stage.index
-        return None
 
     def _origins(self, stage: PlannedStage, step: ins.Instruction) -> list[Origin]:
         if isinstance(step, ins.Copy):
@@ -140,12 +137,11 @@ class Graph:
             if len(name) > 6 or int(name) >= stage.index:
                 raise DockerfileError(f"there is no stage {name[:20]} before this one", hint="Stages count from 0")
             return int(name)
-        found = self._by_name(name, stage.index)
-        if found is not None:
+        found = self._names.get(name.lower())
+        if found is not None and found < stage.index:
             return found
-        for later in self.dockerfile.stages[stage.index :]:
-            if later.name == name.lower():
-                raise DockerfileError(f"the stage {name[:60]!r} comes later", hint="Move it before this stage")
+        if name.lower() in self._all_names:
+            raise DockerfileError(f"the stage {name[:60]!r} comes later", hint="Move it before this stage")
         return name
 
     def target(self, name: str) -> int:
@@ -158,7 +154,7 @@ class Graph:
         """
         if not name:
             return len(self.stages) - 1
-        found = self._by_name(name, len(self.stages))
+        found = self._names.get(name.lower())
         if found is None and name.isascii() and name.isdigit() and int(name[:9]) < len(self.stages):
             found = int(name)
         if found is None:

@@ -70,11 +70,12 @@ class State:
             `platform`: the image's own.
         variables: what `$name` gives now, ENV and ARG together; `declared`: the ARGs in order, which RUN records.
         given_cmd: CMD was said in this file, so ENTRYPOINT leaves it.
+        places: where each variable stands in the config's Env.
         inherited: how many entries of the history are the base image's own.
     """
 
     __slots__ = (
-        "author", "chain", "config", "declared", "given_cmd", "history", "inherited", "layers", "platform",
+        "author", "chain", "config", "declared", "given_cmd", "history", "inherited", "layers", "places", "platform",
         "text_size", "variables",
     )  # fmt: skip
 
@@ -90,6 +91,7 @@ class State:
         self.given_cmd = False
         self.inherited = 0
         self.text_size = 0
+        self.places: dict[str, int] = {}
 
     @classmethod
     def of_image(cls, image: ImageConfig, blobs: list[Descriptor]) -> State:
@@ -175,12 +177,12 @@ class State:
         """Set a variable of the image."""
         self.spend(name + value)
         env: list[str] = self.config.setdefault("Env", [])
-        for position, text in enumerate(env):
-            if text.partition("=")[0] == name:
-                env[position] = f"{name}={value}"
-                break
-        else:
-            env.append(f"{name}={value}")
+        if not self.places:
+            self.places = {text.partition("=")[0]: place for place, text in reversed(list(enumerate(env)))}
+        place = self.places.setdefault(name, len(env))
+        if place == len(env):
+            env.append("")
+        env[place] = f"{name}={value}"
         self.variables[name] = value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -160,6 +161,13 @@ def test_a_config_cannot_grow_without_end() -> None:
     many = "ENV A=" + "x" * 500_000 + "\n" + "".join(f"LABEL l{n}=$A\n" for n in range(40))
     with pytest.raises(DockerfileError, match="larger than 3 MiB"):
         apply(many)
+
+
+def test_many_variables_take_time_that_grows_with_their_number() -> None:
+    begun = time.monotonic()
+    state = apply("".join(f"ENV v{number}=1\n" for number in range(60_000)))
+    assert len(state.config["Env"]) == 60_001
+    assert time.monotonic() - begun < 20
 
 
 @pytest.mark.parametrize(

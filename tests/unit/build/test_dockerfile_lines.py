@@ -64,6 +64,7 @@ def test_directives_are_read() -> None:
         ("", "no instructions"),
         ("# only this\n\n", "no instructions"),
         ("ARG a\n", "no FROM"),
+        ("FROM a\n" * 2000, "Dockerfile:1001: more than 1,000 stages"),
     ],
 )
 def test_a_file_that_is_no_dockerfile_is_refused(text: str | bytes, reason: str) -> None:

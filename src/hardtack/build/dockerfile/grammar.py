@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     Parser = Callable[[Statement, Flags, str], ins.Instruction]
 
+MAX_STAGES = 1000
 _NAME_CHARS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
 
 
@@ -92,6 +93,8 @@ def _check_syntax(lines: Lines) -> None:
 
 def _place(result: ins.Dockerfile, statement: Statement, escape: str) -> None:
     if statement.keyword == "FROM":
+        if len(result.stages) >= MAX_STAGES:
+            raise DockerfileError(f"more than {MAX_STAGES:,} stages")
         result.stages.append(_from(statement))
         return
     step = instruction(statement, escape)
