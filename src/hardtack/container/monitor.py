@@ -75,6 +75,8 @@ def become_monitor() -> None:
     for number in _IGNORED:
         signals.ignore(number)
     become_subreaper()
+    if os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))  # no group takes a process in real time, v1
     null = os.open("/dev/null", os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
