@@ -97,6 +97,7 @@ class _Build:
             if not self._advance_all(needed):
                 self._carry_out(needed)
             session.remember()
+            session.cache.touch()
             self._warn_unused()
             return self._write()
 

@@ -23,13 +23,14 @@ _HOUR = 3600.0
 
 
 class Result:
-    """What a step gave: a layer, or None when it changed nothing; and when."""
+    """What a step gave: a layer, or None when it changed nothing; when; and when that was last of use."""
 
-    __slots__ = ("created", "layer")
+    __slots__ = ("created", "layer", "used")
 
-    def __init__(self, layer: Layer | None, created: str) -> None:
+    def __init__(self, layer: Layer | None, created: str, used: float = 0.0) -> None:
         self.layer = layer
         self.created = created
+        self.used = used
 
 
 class StepCache:
@@ -109,13 +110,13 @@ class StepCache:
                         [(f"build:{key}", digest) for digest in _content(layer)],
                     )
 
-    def touch(self, db: Connection) -> None:
-        """Note that the hits were used, for pruning by last use."""
+    def touch(self) -> None:
+        """Note that the hits were used, for pruning by last use; to the hour, so that most builds write nothing."""
         now = time.time()
-        db.executemany(
-            "UPDATE build_step SET used = ?1 WHERE key = ?2 AND used < ?1 - ?3",
-            [(now, key, _HOUR) for key in self.hits],
-        )
+        stale = [(now, key) for key, result in self.hits.items() if now - result.used > _HOUR]
+        if stale:
+            with self._root.transaction() as db:
+                db.executemany("UPDATE build_step SET used = ? WHERE key = ?", stale)
 
 
 def _content(layer: Layer) -> list[str]:
@@ -123,7 +124,7 @@ def _content(layer: Layer) -> list[str]:
 
 
 _LOOK = """
-SELECT diff_id, blob, media_type, size, created FROM build_step WHERE key = ? AND (
+SELECT diff_id, blob, media_type, size, created, used FROM build_step WHERE key = ? AND (
     diff_id = ''
     OR EXISTS (SELECT 1 FROM layer WHERE layer.diff_id = build_step.diff_id)
     AND EXISTS (SELECT 1 FROM blob WHERE blob.digest = build_step.blob)
@@ -134,9 +135,9 @@ def _look(db: Connection, key: str) -> Result | None:
     row = db.execute(_LOOK, (key,)).fetchone()
     if row is None:
         return None
-    diff_id, blob, media_type, size, created = row
+    diff_id, blob, media_type, size, created, used = row
     layer = Layer(diff_id, Descriptor(media_type, Digest(blob), size)) if diff_id else None
-    return Result(layer, created)
+    return Result(layer, created, used)
 
 
 def _drop(db: Connection, key: str) -> None:

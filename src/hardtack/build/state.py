@@ -111,6 +111,10 @@ class State:
         ]
         missing = len(state.layers) - sum(not note.empty for note in state.history)
         state.history += [Note("", False, image.created, "") for _ in range(missing)]
+        for note in reversed(state.history):  # and the other way round: a history that claims more than there is
+            if missing < 0 and not note.empty:
+                note.empty = True
+                missing += 1
         state.inherited = len(state.history)
         state.author = image.author
         state.variables = dict(_pair(text) for text in state.config.get("Env", ()))

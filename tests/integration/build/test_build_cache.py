@@ -128,6 +128,9 @@ def test_pruning_forgets_steps_and_keeps_what_images_use(kitchen: Kitchen) -> No
     kitchen.build("FROM busybox AS a\nRUN echo big > /a\nFROM busybox\nCOPY one /\nRUN --mount=from=a,target=/m true")
     assert len(cache.entries(kitchen.root)) == 3
     assert cache.prune(kitchen.root, unused_since=time.time() - 100) == []
+    kitchen.root.db.execute("UPDATE build_step SET used = 5")
+    kitchen.build()
+    assert all(entry.used > 5 for entry in cache.entries(kitchen.root))
     layers = kitchen.root.db.execute("SELECT count(*) FROM layer").fetchone()[0]
     collect(kitchen.root)
     assert kitchen.root.db.execute("SELECT count(*) FROM layer").fetchone()[0] == layers

@@ -244,6 +244,17 @@ def test_an_epoch_bounds_new_times_and_leaves_those_of_the_base() -> None:
     assert "Hostname" not in value["config"]
 
 
+@pytest.mark.parametrize(("entries", "layers"), [(0, 2), (1, 2), (3, 1)])
+def test_a_history_that_does_not_fit_its_layers_is_made_to(entries: int, layers: int) -> None:
+    document = {
+        "os": "linux", "architecture": "amd64", "history": [{"created_by": f"step {n}"} for n in range(entries)],
+        "rootfs": {"type": "layers", "diff_ids": [layer(n).diff_id for n in range(layers)]},
+    }  # fmt: skip
+    base = ImageConfig.parse(json.dumps(document).encode())
+    state = State.of_image(base, [layer(n).blob for n in range(layers)])
+    assert sum(not note.empty for note in state.history) == layers == len(state.layers)
+
+
 def test_a_stage_that_begins_from_another_takes_a_copy() -> None:
     first = apply("ENV A=1\nLABEL a=b\nARG X=2")
     second = first.copy()
