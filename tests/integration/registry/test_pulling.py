@@ -10,7 +10,9 @@ import pytest
 
 from hardtack.oci.digest import Digest
 from hardtack.oci.mediatypes import OCI_MANIFEST
+from hardtack.registry.server.quick import QuickLane
 from support.our_registry import Client, OurRegistry
+from support.registry_worker import Worker
 
 SIZE = 200_000
 
@@ -202,3 +204,25 @@ def test_what_is_not_there_or_no_name_is_said_in_the_specifications_words(
 def test_a_method_that_is_not_there_names_those_that_are(client: Client) -> None:
     answer = client("POST", "/v2/pull/forms/manifests/v1", b"")
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, PUT, DELETE")
+
+
+def test_the_quick_lane_closes_when_a_body_was_announced(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered: list[bytes] = []
+    real = QuickLane.answer
+
+    def counted(lane: QuickLane, data: bytes) -> bytes | None:
+        answer = real(lane, data)
+        if answer is not None:
+            answered.append(data)
+        return answer
+
+    monkeypatch.setattr(QuickLane, "answer", counted)
+    worker.client.push_image("pull/quick", "v1")
+    client = Client(worker.host, keep=True)
+    client("GET", "/v2/")
+    for expected in (1, 2):
+        assert client("GET", "/v2/pull/quick/manifests/v1").status == 200
+        assert len(answered) == expected
+    assert client("GET", "/v2/", b"a body").status == 200
+    assert client("GET", "/v2/pull/quick/manifests/v1").status == 200
+    assert len(answered) == 2
