@@ -64,8 +64,9 @@ class StepFailed(BuildError):
     """
 
     def __init__(self, name: str, command: str, code: int, place: str, output: list[str], excerpt: str) -> None:
+        shown = printable(" ".join(command.split()), 200)
         super().__init__(
-            f"cannot build: {place}: the command {command!r} ended with exit code {code}",
+            f"cannot build: {place}: the command {shown!r} ended with exit code {code}",
             "Its last output is above; correct the instruction and build again, what succeeded is kept",
         )
         self.name = name

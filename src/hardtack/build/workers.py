@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hardtack.build.stage import StageRun
 
 MAX_WORKERS = 8
+_LOOK = 0.25  # seconds
 
 
 def carry_out(session: Session, stages: list[StageRun]) -> None:
@@ -75,15 +76,25 @@ class _Pool:
         for thread in self.threads:
             thread.start()
         try:
-            for thread in self.threads:
-                thread.join()
+            self._wait()
         except BaseException:
             self._stop(None)
-            for thread in self.threads:
-                thread.join()
+            self._wait()
             raise
         if self.failure is not None:
             raise self.failure
+
+    def _wait(self) -> None:
+        """Wait for all threads; in a build that is to end, see to it that commands which were just begun end too."""
+        for thread in self.threads:
+            while thread.is_alive():
+                thread.join(_LOOK)
+                if self.session.stopping:
+                    self._end_commands()
+
+    def _end_commands(self) -> None:
+        for thread in self.threads:
+            _end_children(thread.native_id)
 
     def _stop(self, failure: BaseException | None) -> None:
         with self.changed:
@@ -91,8 +102,7 @@ class _Pool:
             if failure is not None and (self.failure is None or isinstance(self.failure, Cancelled)):
                 self.failure = failure
             self.changed.notify_all()
-            for thread in self.threads:
-                _end_children(thread.native_id)
+        self._end_commands()
 
     def _work(self) -> None:
         while (stage := self._next()) is not None:
