@@ -31,7 +31,7 @@ _NEWLINK, _DELLINK, _GETLINK, _SETLINK = 16, 17, 18, 19
 _NEWADDR, _GETADDR = 20, 22
 _NEWROUTE, _GETROUTE = 24, 26
 _IFF_UP = 1
-_ADDRESS, _IFNAME, _MTU, _MASTER, _LINKINFO, _AF_SPEC, _NET_NS_FD = 1, 3, 4, 10, 18, 26, 28
+_ADDRESS, _IFNAME, _MTU, _MASTER, _LINKINFO, _IFALIAS, _AF_SPEC, _NET_NS_FD = 1, 3, 4, 10, 18, 20, 26, 28
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
 _VETH_PEER = 1
 _BRIDGE_FORWARD_DELAY, _BRIDGE_STP = 1, 5
@@ -49,7 +49,7 @@ _RTMSG = struct.Struct("=BBBBBBBBI")
 class Link:
     """A network interface as the kernel tells it."""
 
-    __slots__ = ("index", "kind", "mac", "master", "mtu", "name", "up")
+    __slots__ = ("alias", "index", "kind", "mac", "master", "mtu", "name", "up")
 
     def __init__(self, body: bytes) -> None:
         _, _, _, self.index, flags, _ = _INTERFACE.unpack_from(body)
@@ -59,6 +59,7 @@ class Link:
         self.mtu = _number(found.get(_MTU, b""))
         self.master = _number(found.get(_MASTER, b""))
         self.kind = _text(attributes(found.get(_LINKINFO, b"")).get(_INFO_KIND, b""))
+        self.alias = _text(found.get(_IFALIAS, b""))
         self.up = bool(flags & _IFF_UP)
 
 
@@ -127,14 +128,18 @@ def set_link(
     master: int | None = None,
     namespace: int | None = None,
     up: bool | None = None,
+    alias: str = "",
 ) -> Request:
-    """Change an interface in one step; what is not given stays. A master of 0 takes it out of its bridge."""
+    """Change an interface in one step; what is not given stays. A master of 0 takes it out of its bridge; an alias is
+    a text for people, at most 255 bytes.
+    """
     body = _interface(index, up=up)
     body += text(_IFNAME, name) if name else b""
     body += attribute(_ADDRESS, _mac(mac)) if mac else b""
     body += u32(_MTU, mtu) if mtu else b""
     body += u32(_MASTER, master) if master is not None else b""
     body += u32(_NET_NS_FD, namespace) if namespace is not None else b""
+    body += attribute(_IFALIAS, alias.encode("utf-8", "surrogateescape")) if alias else b""
     return (f"change the link {name or index}", _SETLINK, 0, body)
 
 
@@ -219,7 +224,7 @@ def _mac(value: str) -> bytes:
 
 
 def _text(raw: bytes) -> str:
-    return raw.rstrip(b"\0").decode("utf-8", "replace")
+    return raw.rstrip(b"\0").decode("utf-8", "surrogateescape")
 
 
 def _number(raw: bytes) -> int:

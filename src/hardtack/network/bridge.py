@@ -20,6 +20,8 @@ from hardtack.network.ports import Port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hardtack.store.root import Root
     from hardtack.store.sqlite import Connection
 
@@ -28,6 +30,9 @@ FORWARDING_OFF = "IPv4 forwarding is disabled and could not be enabled. Containe
 
 _RTN_UNICAST, _RTN_LOCAL = 1, 2
 _FORWARD = "/proc/sys/net/ipv4/ip_forward"
+_ALIAS = "hardtack "
+"""What a bridge's alias begins with; the path of its root follows."""
+_ALIAS_LIMIT = 240
 
 
 class Network:
@@ -68,14 +73,15 @@ def settle(db: Connection, root: Root, network: Network, warnings: list[str]) ->
     network.bridge = network.bridge or bridge_name(root.id)
     with HostLock(), Netlink() as netlink:
         if not rtnetlink.link_index(network.bridge):
+            abandoned = _sweep(netlink)
             routed = _routed(netlink)
             if network.subnet is None or any(network.subnet.overlaps(item) for item in routed):
                 network.subnet = pool.choose(root.id, routed)
             if network.subnet is None:
                 raise NoPool
             network.gateway = network.subnet.gateway
-            _install(db, root, network)
-            _make(netlink, network)
+            _install(db, root, network, abandoned)
+            _make(netlink, root, network)
         elif network.subnet is None:  # a transaction that chose the range was rolled back, the bridge stayed
             index = rtnetlink.link_index(network.bridge)
             for address in rtnetlink.addresses(netlink):
@@ -105,7 +111,7 @@ def restore(db: Connection, root: Root, network: Network) -> None:
             _install(db, root, network)
         if not rtnetlink.link_index(network.bridge):
             with Netlink() as netlink:
-                _make(netlink, network)
+                _make(netlink, root, network)
 
 
 def enable_forwarding(warnings: list[str]) -> None:
@@ -147,7 +153,7 @@ class HostLock:
         os.close(self._descriptor)
 
 
-def _make(netlink: Netlink, network: Network) -> None:
+def _make(netlink: Netlink, root: Root, network: Network) -> None:
     """The bridge is prepared under another name and gets its own and comes up in one step."""
     if network.subnet is None:
         raise NoPool
@@ -162,21 +168,58 @@ def _make(netlink: Netlink, network: Network) -> None:
         netlink.execute(rtnetlink.add_address(index, network.gateway, network.subnet.prefix))
         with open(f"/proc/sys/net/ipv4/conf/{draft}/route_localnet", "wb", buffering=0) as file:
             file.write(b"1")
-        netlink.execute(rtnetlink.set_link(index, name=network.bridge, up=True))
+        alias = _ALIAS + root.path if len(os.fsencode(root.path)) < _ALIAS_LIMIT else ""
+        netlink.execute(rtnetlink.set_link(index, name=network.bridge, up=True, alias=alias))
     except OSError as error:
         hint = "Run it as root" if error.errno in (errno.EPERM, errno.EACCES) else ""
         why = str(error) if isinstance(error, NetlinkError) else (error.strerror or str(error)).lower()
         raise SetupFailed(f"make the bridge {network.bridge}", why, hint) from error
 
 
-def _install(db: Connection, root: Root, network: Network) -> None:
-    """The root's whole table: its networks, the one that is about to come up among them, and every published port."""
+def _sweep(netlink: Netlink) -> list[str]:
+    """Remove the bridges of roots that somebody has thrown away. Returns the roots' ids; their tables are still there.
+
+    Only bridges without a port count. Should one be of a root that this process cannot see, its next start makes it
+    again.
+    """
+    links = rtnetlink.links(netlink)
+    masters = {link.master for link in links}
+    found = []
+    for link in links:
+        if link.kind != "bridge" or link.index in masters or not link.alias.startswith(_ALIAS):
+            continue
+        ident = link.name.removeprefix("tk-")
+        if ident == link.name or _is_root(link.alias.removeprefix(_ALIAS), ident):
+            continue
+        try:
+            netlink.execute(rtnetlink.delete_link(link.name))
+        except NetlinkError:  # not ours to remove, or gone
+            continue
+        found.append(ident)
+    return found
+
+
+def _is_root(path: str, ident: str) -> bool:
+    try:
+        with open(f"{path}/id", encoding="ascii") as file:
+            return file.read().strip() == ident
+    except (OSError, ValueError):
+        return False
+
+
+def _install(db: Connection, root: Root, network: Network, abandoned: Iterable[str] = ()) -> None:
+    """The root's whole table: its networks, the one that is about to come up among them, and every published port.
+
+    Args:
+        abandoned: ids of roots whose tables go.
+    """
     from hardtack.linux import nftables
 
     networks = {row[0]: row[1] for row in db.execute("SELECT bridge, subnet FROM network WHERE subnet <> ''")}
     networks[network.bridge] = str(network.subnet)
     try:
-        nftables.run_apart(rules.render(root.id, networks.items(), _published(db)))
+        ruleset = rules.render(root.id, networks.items(), _published(db))
+        nftables.run_apart(ruleset + "".join(rules.remove(ident) for ident in abandoned))
     except nftables.NftablesError as error:
         hint = "" if error.ruleset else "Install libnftables (Debian: apt-get install libnftables1)"
         raise SetupFailed("prepare the packet filter", str(error), hint) from error

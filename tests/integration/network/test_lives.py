@@ -231,6 +231,7 @@ def test_two_roots_that_choose_at_once_choose_differently(host: Host, make_root:
     readers = []
     for number, root in enumerate(roots):
         root.id = f"{number}0000000"  # all begin their search at the same place
+        Path(root.path, "id").write_text(root.id)
         reader, writer = os.pipe()
         readers.append(reader)
         if os.fork() == 0:
@@ -255,6 +256,22 @@ def test_the_world_ends_when_nobody_is_in_it(world: Root, start: Start) -> None:
     assert not destroy_world(world)
     assert rtnetlink.link_index(bridge.bridge_name(world.id)) == 0
     assert table_of(world.id) not in nftables.run("list tables")
+
+
+def test_the_world_of_a_root_that_was_thrown_away_goes_with_the_next_start(
+    host: Host, make_root: Callable[[], Root], start: Start
+) -> None:
+    gone, kept, used, new = (make_root() for _ in range(4))
+    start(gone).end()
+    start(kept).end()
+    start(used)
+    for root in (gone, used):
+        os.unlink(f"{root.path}/id")
+    start(new)
+    there = {root.id: bool(rtnetlink.link_index(bridge.bridge_name(root.id))) for root in (gone, kept, used, new)}
+    assert there == {gone.id: False, kept.id: True, used.id: True, new.id: True}
+    tables = nftables.run("list tables")
+    assert [table_of(root.id) in tables for root in (gone, kept, used, new)] == [False, True, True, True]
 
 
 def test_settings_are_docker_s(world: Root, start: Start) -> None:
