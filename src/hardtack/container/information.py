@@ -9,6 +9,7 @@ from hardtack.container import states
 from hardtack.container.errors import NoRuntime
 from hardtack.container.runtime import choose
 from hardtack.linux import cgroup
+from hardtack.network.doctor import warnings as obstacles
 from hardtack.store.layer import LayerStore
 from hardtack.store.layer.errors import LayerError
 
@@ -48,7 +49,7 @@ def information(root: Root) -> dict[str, Any]:
     }
     facts["ContainersStopped"] = facts["Containers"] - facts["ContainersRunning"] - facts["ContainersPaused"]
     facts |= _layers(root, warnings) | _runtime(root, warnings)
-    facts["Warnings"] = warnings
+    facts["Warnings"] = warnings + obstacles(root)
     return facts
 
 

@@ -11,6 +11,7 @@ import pytest
 from hardtack.linux import nftables, rtnetlink
 from hardtack.linux.netlink import Netlink
 from hardtack.linux.netns import Inside
+from hardtack.network.doctor import warnings
 from hardtack.network.pool import mac_of
 from hardtack.network.rules import table_of
 from hardtack.store.root import Root
@@ -166,3 +167,14 @@ def test_containers_without_ipv6_on_the_host_work(world: Root, start: Start, mon
     one, other = start(world), start(world)
     with listen(other.namespace, "0.0.0.0", 80) as server:
         assert reach(one.namespace, other.address, 80, server)
+
+
+def test_info_tells_of_a_firewall_that_keeps_containers_in(host: Host, world: Root, start: Start) -> None:
+    assert warnings(world) == []
+    start(world)
+    assert warnings(world) == []
+    nftables.run("table inet mine { chain f { type filter hook forward priority 10; policy drop; }; }")
+    (said,) = warnings(world)
+    assert "the firewall chain f of table inet mine" in said
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
+    assert "forwarding is disabled" in warnings(world)[0]
