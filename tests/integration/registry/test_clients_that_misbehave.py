@@ -20,7 +20,7 @@ from support.registry_worker import Worker, registry_worker
 @pytest.fixture
 def impatient(tmp_path: Path) -> Iterator[Worker]:
     """A worker that waits a tenth of what a real one does, or less; it looks once a second."""
-    limits = {"header_time": 0.5, "body_idle": 0.5, "keep_alive": 0.5}
+    limits = {"header_time": 0.5, "body_idle": 0.5, "keep_alive": 60.0}
     with registry_worker(tmp_path / "root", **limits) as running:
         yield running
 
@@ -78,11 +78,15 @@ def test_a_body_that_comes_slowly_but_does_come_is_taken(impatient: Worker) -> N
     assert impatient.client("PATCH", location, parts()).headers["range"] == "0-79"
 
 
-def test_an_idle_connection_is_closed(impatient: Worker) -> None:
-    with connected(impatient) as sock:
-        sock.sendall(f"HEAD /v2/ HTTP/1.1\r\nHost: {impatient.host}\r\n\r\n".encode())
-        assert sock.recv(1000).startswith(b"HTTP/1.1 200")
-        assert closed_within(sock, 10)
+def test_an_idle_connection_is_closed_and_one_in_use_is_not(tmp_path: Path) -> None:
+    with registry_worker(tmp_path / "root", keep_alive=0.6) as worker:
+        worker.client.push_image("m/idle", "v1")
+        with connected(worker) as sock:
+            for path in ("", *["m/idle/manifests/v1"] * 15):
+                sock.sendall(f"HEAD /v2/{path} HTTP/1.1\r\nHost: {worker.host}\r\n\r\n".encode())
+                assert sock.recv(1000).startswith(b"HTTP/1.1 200")
+                time.sleep(0.2)
+            assert closed_within(sock, 10)
 
 
 def test_an_answer_that_nobody_takes_is_given_up(impatient: Worker) -> None:
@@ -98,6 +102,19 @@ def test_an_answer_that_nobody_takes_is_given_up(impatient: Worker) -> None:
         except ConnectionResetError:
             pass
         assert taken < 48 << 20
+
+
+def test_an_answer_that_is_taken_far_too_slowly_is_given_up(impatient: Worker) -> None:
+    """The kernel sees progress here, so that only the clock of the answer itself can end it."""
+    blob = impatient.client.push_blob("m/slow", os.urandom(1 << 20) * 24)
+    with connected(impatient) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+        sock.sendall(f"GET /v2/m/slow/blobs/{blob} HTTP/1.1\r\nHost: {impatient.host}\r\n\r\n".encode())
+        end = time.monotonic() + 10
+        with pytest.raises(ConnectionResetError):
+            while sock.recv(8192):
+                assert time.monotonic() < end
+                time.sleep(0.02)
 
 
 def test_one_connection_too_many_is_closed_at_once(tmp_path: Path) -> None:

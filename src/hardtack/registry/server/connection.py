@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _LOOK = 1.0
+_NEVER = 10 * 365 * 86_400.0
 
 
 class Connection(RequestHandler):
@@ -125,7 +126,7 @@ class Server(web.Server):
             access_log=None,
             # Content is stored as it was sent: an upload that says it is compressed must not be unpacked.
             auto_decompress=False,
-            keepalive_timeout=limits.keep_alive,
+            keepalive_timeout=_NEVER,  # ours is the clock: aiohttp's does not hear what the quick lane answers
             read_bufsize=1 << 20,
         )
         self.quick = quick
