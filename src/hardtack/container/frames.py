@@ -28,6 +28,8 @@ CANCEL = 9
 """Do not start it again, somebody stopped it."""
 WELCOME = 10
 """The answer to HELLO; from here on nothing is missed."""
+NOTE = 11
+"""To the starter: a line that a person should see."""
 
 HEAD = 8
 LARGEST = 1 << 20

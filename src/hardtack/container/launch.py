@@ -98,11 +98,14 @@ class Running:
             self.enclosure.leave()
 
 
-def launch(root: Root, container: Container, paths: Paths, attachment: Attachment, undo: Undo) -> Running:
+def launch(
+    root: Root, container: Container, paths: Paths, attachment: Attachment, size: tuple[int, int], undo: Undo
+) -> Running:
     """Start a container's process. What was done by then is in `undo` when this fails.
 
     Args:
         attachment: what was reserved of the network.
+        size: rows and columns of the starter's terminal.
     Raises:
         StartFailed and others of the family: with what a person has to know.
     """
@@ -118,7 +121,7 @@ def launch(root: Root, container: Container, paths: Paths, attachment: Attachmen
     stdio = _make_stdio(paths, config)
     undo.add(stdio.close)
     running = Running(runtime, enclosure, attachment, netns, stdio, undo)
-    spec = _make_spec(root, container, paths, running)
+    spec = _make_spec(root, container, paths, running, size)
     write_spec(root, host_config, runtime, spec, f"{paths.run}/config.json")
     undo.add(lambda: forget_runtime_state(root, runtime, container.id))
     command = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())][0]
@@ -151,7 +154,9 @@ def _make_stdio(paths: Paths, config: dict[str, Any]) -> Stdio:
     return Stdio.pipes(paths, bool(config.get("OpenStdin")))
 
 
-def _make_spec(root: Root, container: Container, paths: Paths, running: Running) -> dict[str, Any]:
+def _make_spec(
+    root: Root, container: Container, paths: Paths, running: Running, size: tuple[int, int]
+) -> dict[str, Any]:
     config, host_config = container.config, container.host_config
     inside = os.open(paths.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -174,10 +179,10 @@ def _make_spec(root: Root, container: Container, paths: Paths, running: Running)
         placing.namespaces(root, host_config, running.attachment, running.netns),
         hostname,
     )
-    spec = make_spec(config, host_config, placed, Host.probe())
+    placed.size = size
     if any(option.endswith("slave") for entry in mounts for option in entry["options"]):
-        spec["linux"]["rootfsPropagation"] = "rslave"  # what the host mounts later travels in, nothing travels out
-    return spec
+        placed.propagation = "rslave"  # what the host mounts later travels in, nothing travels out
+    return make_spec(config, host_config, placed, Host.probe())
 
 
 def _volumes(root: Root, container: Container, paths: Paths) -> list[dict[str, Any]]:

@@ -53,10 +53,20 @@ def stand_by(root: Root, starter: socket) -> None:
             set_process_name(f"tack:{order['id'][:10]}")
             starter.setblocking(False)
             client = Client(starter, frozenset(order["wants"]), greeted=True)
-            Monitor(root, order["id"], client).live()
+            Monitor(root, order["id"], client, tuple(order["size"])).live()
             code = 0
+    except Exception:  # noqa: BLE001  nobody else would ever hear of it; the next command reconciles the container
+        _note_crash(root)
     finally:
         os._exit(code)
+
+
+def _note_crash(root: Root) -> None:
+    """Keep the trace of a fault of ours, for `--debug` has nothing to show in a process of its own."""
+    import traceback
+
+    with open(f"{root.run}/monitor-faults.log", "a", encoding="utf-8") as file:
+        file.write(f"{time.time():.3f} process {os.getpid()}\n{traceback.format_exc()}\n")
 
 
 def _receive_order(starter: socket) -> dict[str, Any] | None:
@@ -90,12 +100,14 @@ class Monitor:
 
     Args:
         starter: the connection to the process that started it; None when there is none.
+        size: rows and columns of the starter's terminal.
     """
 
-    __slots__ = ("_cancelled", "_clients", "_ident", "_paths", "_root", "_wake", "_wake_end")
+    __slots__ = ("_cancelled", "_clients", "_ident", "_paths", "_root", "_size", "_wake", "_wake_end")
 
-    def __init__(self, root: Root, ident: str, starter: Client | None) -> None:
+    def __init__(self, root: Root, ident: str, starter: Client | None, size: tuple[int, int] = (0, 0)) -> None:
         self._root = root
+        self._size = size
         self._ident = ident
         self._paths = Paths(root, ident)
         self._clients = [] if starter is None else [starter]
@@ -147,7 +159,7 @@ class Monitor:
         undo = Undo()
         try:
             attachment = self._reserve(container, undo)
-            running = launch(self._root, container, self._paths, attachment, undo)
+            running = launch(self._root, container, self._paths, attachment, self._size, undo)
             hub = Hub(running.stdio, self.open_log(container), bool(container.config.get("StdinOnce")), self._wake)
             undo.add(hub.close)
             self.listen(hub)
@@ -157,6 +169,8 @@ class Monitor:
         self._record_start(container, running)
         hub.clients = self._clients
         self._clients = []
+        for line in running.attachment.warnings:
+            hub.announce(frames.NOTE, line.encode())
         hub.announce(frames.STARTED, str(running.pid).encode())
         return running, hub
 

@@ -55,9 +55,22 @@ class Placed:
         devices: further devices, OCI's form with "access".
         namespaces: path by kind for those that are joined, "" for those of the host; all others are new.
         hostname: "" for the host's own.
+        propagation: of the root, "" for the runtime's own.
+        size: rows and columns of its terminal, (0, 0) when nobody knows.
     """
 
-    __slots__ = ("cgroup", "devices", "files", "hostname", "mounts", "namespaces", "rootfs", "user")
+    __slots__ = (
+        "cgroup",
+        "devices",
+        "files",
+        "hostname",
+        "mounts",
+        "namespaces",
+        "propagation",
+        "rootfs",
+        "size",
+        "user",
+    )
 
     def __init__(
         self,
@@ -78,6 +91,8 @@ class Placed:
         self.devices = list(devices)
         self.namespaces = namespaces or {}
         self.hostname = hostname
+        self.propagation = ""
+        self.size = (0, 0)
 
 
 def container_capabilities(host_config: dict[str, Any], host: Host) -> list[str]:
@@ -102,7 +117,7 @@ def make_spec(config: dict[str, Any], host_config: dict[str, Any], placed: Place
     granted = container_capabilities(host_config, host)
     privileged = bool(host_config.get("Privileged"))
     linux: dict[str, Any] = {
-        "namespaces": _namespaces(placed.namespaces, host),
+        "namespaces": _namespaces(placed.namespaces, host_config, host),
         "cgroupsPath": placed.cgroup,
         "resources": resources(host_config, host, placed.devices),
         "devices": [{k: v for k, v in device.items() if k != "access"} for device in placed.devices],
@@ -117,6 +132,10 @@ def make_spec(config: dict[str, Any], host_config: dict[str, Any], placed: Place
         "mounts": _mounts(host_config, placed, privileged),
         "linux": linux,
     }
+    if placed.propagation:
+        linux["rootfsPropagation"] = placed.propagation
+    if config.get("Tty") and placed.size[0]:
+        value["process"]["consoleSize"] = {"height": placed.size[0], "width": placed.size[1]}
     if placed.hostname and "uts" not in placed.namespaces:
         value["hostname"] = placed.hostname
     if config.get("Domainname") and "uts" not in placed.namespaces:
@@ -204,9 +223,10 @@ def render(spec: dict[str, Any], seccomp_text: str = "", filter_text: str = "") 
     return text.replace(f'"seccomp":"{_SECCOMP_MARK}"', f'"seccomp":{seccomp_text}', 1) if seccomp_text else text
 
 
-def _namespaces(joined: dict[str, str], host: Host) -> list[dict[str, str]]:
+def _namespaces(joined: dict[str, str], host_config: dict[str, Any], host: Host) -> list[dict[str, str]]:
     kinds = ["mount", "network", "uts", "pid", "ipc"]
-    if host.layout == "v2":
+    usual = "private" if host.layout == "v2" else "host"  # as docker's
+    if (host_config.get("CgroupnsMode") or usual) == "private":
         kinds.append("cgroup")
     value = []
     for kind in kinds:

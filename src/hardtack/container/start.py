@@ -34,19 +34,21 @@ class Session:
     """The connection to a container that was just started.
 
     Attributes:
+        notes: lines that a person should see.
         pid: of the container's process on this host.
         socket: to its monitor.
         reader: holds what came after the report.
         early: frames that have come already.
     """
 
-    __slots__ = ("container", "early", "pid", "reader", "socket")
+    __slots__ = ("container", "early", "notes", "pid", "reader", "socket")
 
     def __init__(self, container: Container, connection: socket) -> None:
         self.container = container
         self.socket = connection
         self.reader = frames.Reader()
         self.early: list[tuple[int, bytes]] = []
+        self.notes: list[str] = []
         self.pid = 0
 
     def wait_started(self) -> None:
@@ -63,6 +65,8 @@ class Session:
             for kind, payload in self.reader.feed(data):
                 if kind == frames.STARTED and not self.pid:
                     self.pid = int(payload)
+                elif kind == frames.NOTE:
+                    self.notes.append(payload.decode())
                 elif kind == frames.FAILED:
                     failure = jsontext.loads(payload)
                     raise StartFailed(failure["message"], failure["exit_code"], failure["hint"])
@@ -103,11 +107,12 @@ class Pad:
         # Moving a process into a control group waits for the kernel, 8 to 15 ms the first time and nothing soon after.
         _thread.start_new_thread(cgroup.warm_up, ())
 
-    def go(self, container: Container, wants: frozenset[str] = frozenset()) -> Session:
+    def go(self, container: Container, wants: frozenset[str] = frozenset(), size: tuple[int, int] = (0, 0)) -> Session:
         """Start a container that is claimed by this process (see `take`), and wait until it runs.
 
         Args:
             wants: "stdin", "stdout", "stderr": what the session is to carry; nothing is missed of it.
+            size: rows and columns of the caller's terminal.
         Returns:
             The session, to be closed.
         Raises:
@@ -115,7 +120,7 @@ class Pad:
         """
         connection, self._connection = self._connection, None
         assert connection is not None
-        order = {"id": container.id, "wants": sorted(wants)}
+        order = {"id": container.id, "wants": sorted(wants), "size": size}
         session = Session(container, connection)
         try:
             connection.sendall(frames.frame(frames.HELLO, jsontext.dumps(order).encode()))

@@ -191,3 +191,10 @@ def test_labels_do_not_reach_the_runtime(world: World) -> None:
 def test_the_environment_of_the_host_does_not_leak(world: World) -> None:
     done = world.run("run", "--rm", *NONE, "busybox", "env")
     assert {line.partition("=")[0] for line in done.stdout.splitlines()} == {"PATH", "HOSTNAME", "HOME"}
+
+
+def test_a_private_cgroup_namespace_hides_the_path(world: World) -> None:
+    shown = world.output("run", "--rm", *NONE, "--cgroupns", "private", "busybox", "cat", "/proc/self/cgroup")
+    assert "hardtack" not in shown
+    shown = world.output("run", "--rm", *NONE, "--cgroupns", "host", "busybox", "cat", "/proc/self/cgroup")
+    assert f"/hardtack-{world.root.id}/" in shown

@@ -128,3 +128,9 @@ def test_output_of_a_terminal_is_logged(world: World, terminal: Callable[..., Te
     screen = terminal("run", "-t", "--name", "painter", *NONE, "busybox", "echo", "painted")
     screen.wait()
     assert world.logs("painter") == "painted\r\n"
+
+
+def test_the_first_program_knows_the_size_at_once(world: World, terminal: Callable[..., Terminal]) -> None:
+    screen = terminal("run", "--rm", "-it", *NONE, "busybox", "stty", "size", rows=37, columns=111)
+    screen.read_until("37 111")
+    assert screen.wait() == 0

@@ -30,7 +30,7 @@ def run(args: Args, streams: Streams) -> int:
     """Run; the exit code is the container's."""
     from hardtack.container.start import Pad
     from hardtack.container.wanted import attached_streams
-    from hardtack.linux.tty import is_terminal
+    from hardtack.linux.tty import is_terminal, window_size
     from hardtack.store.root import Root
 
     wants = attached_streams(args)
@@ -39,7 +39,9 @@ def run(args: Args, streams: Streams) -> int:
     root = Root.open(args.root)
     with Pad(root) as pad:
         container = make_container(args, streams, root, claimed=True)
-        session = pad.go(container, wants)
+        session = pad.go(container, wants, window_size(1) if args.tty else (0, 0))
+    for note in session.notes:
+        streams.err.write(f"WARNING: {note}\n")
     if args.detach:
         streams.out.write(f"{container.id}\n")
         session.close()

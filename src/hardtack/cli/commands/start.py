@@ -46,7 +46,9 @@ def _detached(args: Args, streams: Streams, root: Root) -> int:
         with Pad(root) as pad:
             container = take(root, current(root, name).id)
             if container is not None:
-                pad.go(container).close()
+                session = pad.go(container)
+                session.close()
+                streams.err.write("".join(f"WARNING: {note}\n" for note in session.notes))
         streams.out.write(f"{name}\n")
 
     return finish(each(args.args, one, streams), streams)
