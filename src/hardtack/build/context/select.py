@@ -99,7 +99,10 @@ class _Finder:
             item = self.item(source, self.resolved(source, _unescaped(path)), _unescaped(name))
             return [item] if item else []
         base, pattern = _split_at_wildcard(path)
-        found = [self.item(source, entry.path, entry.path.rpartition("/")[2]) for entry in self.matches(base, pattern)]
+        found = []
+        for entry in self.matches(base, pattern):
+            path = self.resolved(entry.path, entry.path) if stat.S_ISLNK(entry.stat.st_mode) else entry.path
+            found.append(self.item(source, path, entry.path.rpartition("/")[2]))
         return [item for item in found if item]
 
     def with_parents(self, source: str) -> list[Item]:
@@ -117,7 +120,7 @@ class _Finder:
         items = []
         for path in matched:
             inside = path[len(base) + 1 :] if base else path
-            item = self.item(source, path, inside.rpartition("/")[2])
+            item = self.item(source, path, inside.rpartition("/")[2], inside)
             if item:
                 item.parents = self.above(base, inside)
                 items.append(item)
@@ -146,24 +149,35 @@ class _Finder:
         hint = "" if self.tree.owned else "Its path is relative to the context, and an ignore file may leave it out"
         return ContextError(source, reason, hint, self.tree.name)
 
-    def item(self, source: str, path: str, name: str) -> Item | None:
-        """What a path stands for; None for a file that is excluded by name."""
+    def item(self, source: str, path: str, name: str, kept: str = "") -> Item | None:
+        """What a path stands for; None for what is excluded by name.
+
+        Args:
+            kept: the name with the folders that `--parents` keeps; patterns speak of it then.
+        """
         top = Found(path, "", self.look(source, path))
         if stat.S_ISDIR(top.stat.st_mode):
-            return Item(name, top, self.content(path))
-        return None if self.exclude and self.exclude.ignores(name) else Item(name, top, [])
+            return Item(name, top, self.content(path, kept))
+        return None if self.exclude and self.exclude.ignores(kept or name) else Item(name, top, [])
 
-    def content(self, path: str) -> list[Found]:
+    def content(self, path: str, kept: str) -> list[Found]:
         cut = len(path) + 1 if path else 0
         exclude = self.exclude
+        before = f"{kept}/" if kept else ""
         found = []
         waiting: list[Found] = []  # excluded folders that an exception may bring back
-        for entry in self.tree.walk(path, None if exclude is None else lambda entry: self.may_enter(entry, cut)):
+
+        def may_enter(entry: Entry) -> bool:
+            assert exclude is not None
+            place = exclude.at(before + entry.path[cut:])
+            return not place.ignored or place.reopens
+
+        for entry in self.tree.walk(path, None if exclude is None else may_enter):
             self.room -= 1
             if self.room < 0:
                 raise ContextError(path, f"it has more than {MAX_ENTRIES:,} files")
             one = Found(entry.path, entry.path[cut:], entry.stat)
-            if exclude is not None and exclude.ignores(one.inside):
+            if exclude is not None and exclude.ignores(before + one.inside):
                 waiting += [one] if entry.is_folder else []
                 continue
             if waiting:
@@ -171,11 +185,6 @@ class _Finder:
                 waiting = []
             found.append(one)
         return found
-
-    def may_enter(self, entry: Entry, cut: int) -> bool:
-        assert self.exclude is not None
-        place = self.exclude.at(entry.path[cut:])
-        return not place.ignored or place.reopens
 
     def matches(self, base: str, pattern: str, deep: bool = False) -> list[Entry]:
         """What below a base matches a pattern; what lies in a match is not looked at."""
