@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -103,18 +104,19 @@ def test_steps_in_several_threads_do_not_meet(step: Step, tmp_path: Path) -> Non
 def test_the_death_of_the_caller_ends_the_step(world: World, tmp_path: Path) -> None:
     for name in ("upper", "work"):
         (tmp_path / name).mkdir()
-    layers = list(find(world.root, "busybox").config.diff_ids)
-    world.root.close()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            body = {"Cmd": ["sh", "-c", "echo > /begun; sleep 600"], "Env": ["PATH=/bin"]}
-            run_once(world.root, layers, str(tmp_path / "upper"), str(tmp_path / "work"), body)
-        finally:
-            os._exit(1)
-    world.wait_for((tmp_path / "upper/begun").exists)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    layers = [str(diff_id) for diff_id in find(world.root, "busybox").config.diff_ids]
+    body = {"Cmd": ["sh", "-c", "echo > /begun; sleep 600"], "Env": ["PATH=/bin"]}
+    program = (
+        "from hardtack.container.once import run_once\n"
+        "from hardtack.store.root import Root\n"
+        f"run_once(Root.open(), {layers!r}, {str(tmp_path / 'upper')!r}, {str(tmp_path / 'work')!r}, {body!r})"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", program], env=world.environment)
+    try:
+        world.wait_for((tmp_path / "upper/begun").exists, "the step's beginning")
+    finally:
+        caller.kill()
+        caller.wait()
     time.sleep(0.3)
     sweep(world.root)
     world.root.close()
