@@ -64,7 +64,10 @@ def test_a_body_that_stands_still_is_cut_and_what_arrived_is_kept(impatient: Wor
         head = f"PATCH {location} HTTP/1.1\r\nHost: {impatient.host}\r\nContent-Length: {size}\r\n\r\n"
         sock.sendall(head.encode() + b"x" * 500)
         assert closed_within(sock, 10)
-    assert impatient.client("GET", location).headers["range"] == "0-499"
+    end = time.monotonic() + 10
+    while impatient.client("GET", location).headers["range"] != "0-499":
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_a_body_that_comes_slowly_but_does_come_is_taken(impatient: Worker) -> None:
@@ -110,11 +113,15 @@ def test_an_answer_that_is_taken_far_too_slowly_is_given_up(impatient: Worker) -
     with connected(impatient) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
         sock.sendall(f"GET /v2/m/slow/blobs/{blob} HTTP/1.1\r\nHost: {impatient.host}\r\n\r\n".encode())
-        end = time.monotonic() + 10
-        with pytest.raises(ConnectionResetError):
-            while sock.recv(8192):
-                assert time.monotonic() < end
-                time.sleep(0.02)
+        taken = 0
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            taken += len(sock.recv(8192))
+            time.sleep(0.02)
+        # What the kernel had taken over by then still comes; the rest does not.
+        while chunk := sock.recv(1 << 20):
+            taken += len(chunk)
+        assert taken < 24 << 20
 
 
 def test_one_connection_too_many_is_closed_at_once(tmp_path: Path) -> None:
