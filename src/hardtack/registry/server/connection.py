@@ -66,7 +66,7 @@ class Connection(RequestHandler):
         """Take in bytes."""
         now = self._loop.time()
         self.heard = now
-        if self._is_fresh and self._answered_at_once(data):
+        if data and self._is_fresh and self._answered_at_once(data):
             return
         if self.began is None:
             self.began = now
