@@ -5,6 +5,7 @@ Nothing is printed elsewhere when something fails. No failure shows a traceback 
 
 from __future__ import annotations
 
+import posix
 import sys
 
 from hardtack.cli import parse as parsing
@@ -56,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    _fill_standard_streams()
     streams = Streams()
     call = _Call()
     try:
@@ -71,6 +73,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         from hardtack.cli.failure import report
 
         return report(error, streams, call.path, call.command, call.debug)
+
+
+def _fill_standard_streams() -> None:
+    """A caller may have closed some of 0, 1 and 2. Then the next file that is opened would pass for our output."""
+    for descriptor in (0, 1, 2):
+        try:
+            posix.fstat(descriptor)
+        except OSError:
+            posix.open("/dev/null", posix.O_RDWR)  # takes the lowest free number: this one
 
 
 def _dispatch(words: list[str], streams: Streams, call: _Call) -> int:
@@ -143,8 +154,11 @@ def _resolve(words: list[str], call: _Call) -> tuple[str, list[str]]:
 
 
 def _unknown(path: str, name: str, parent: str, known: list[str]) -> NoReturn:
-    from hardtack.cli.suggest import nearest
+    from hardtack.cli.suggest import absent, nearest
 
+    instead = absent(path)
+    if instead is not None:
+        raise TackError(f"cannot run {path}: docker has this command, tack does not have it yet", instead)
     near = nearest(name, known)
     hint = "Did you mean " + " or ".join(f"'{parent} {word}'" for word in near) + "?" if near else ""
     raise TackError(f"unknown command: {path}", (hint + " " if hint else "") + f"Run '{parent} --help' for all")
@@ -167,8 +181,6 @@ def script() -> NoReturn:
 
     Leaves without taking the interpreter apart, which nobody would see and which costs milliseconds.
     """
-    import posix
-
     code = main()
     for stream in (sys.stdout, sys.stderr):
         try:

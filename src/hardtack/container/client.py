@@ -10,7 +10,7 @@ import os
 import select
 
 from hardtack.container import frames
-from hardtack.container.errors import InvalidOption, MonitorLost
+from hardtack.container.errors import InvalidOption, MonitorLost, StoppedWaiting
 from hardtack.container.stdio import connect
 from hardtack.linux import process, signals, tty
 
@@ -28,6 +28,8 @@ _NOT_PROXIED = frozenset(
     (signals.CHLD, 13, 23, signals.KILL, signals.STOP, 20, 21, 22, signals.WINCH, signals.CONT, 11, 4, 8, 7)
 )
 """CHLD, PIPE, URG and job control stay here; KILL and STOP cannot be caught; SEGV, ILL, FPE, BUS mean ourselves."""
+_PATIENCE = 3
+"""So many ctrl-c or TERM, and who sent them gets his shell back, as with docker: a first process may ignore them."""
 
 
 def parse_keys(text: str) -> bytes:
@@ -121,6 +123,8 @@ class Relay:
             The exit code, or `DETACHED`.
         Raises:
             MonitorLost: the connection ended without an exit code.
+            StoppedWaiting: it ignored what it was sent, again and again.
+            BrokenPipeError: who read our output went away. The container goes on.
         """
         self._connection.setblocking(False)
         restore = self._watch_signals(pid if proxy else 0)
@@ -235,8 +239,13 @@ class Relay:
             except ProcessLookupError:
                 pidfd = -1
         if pidfd >= 0:
+            asked = 0
 
             def pass_on(number: int, _frame: object) -> None:
+                nonlocal asked
+                asked += number in (signals.INT, signals.TERM)
+                if asked == _PATIENCE:
+                    raise StoppedWaiting(self._ident)
                 try:
                     process.pidfd_send_signal(pidfd, number)
                 except ProcessLookupError:
@@ -259,7 +268,11 @@ class Relay:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write everything, waiting for a slow reader. One that has gone away ends nothing: the container goes on."""
+    """Write everything, waiting for a slow reader.
+
+    Raises:
+        BrokenPipeError: the reader has gone away.
+    """
     view = memoryview(data)
     while view:
         try:
@@ -268,8 +281,6 @@ def write_all(descriptor: int, data: bytes) -> None:
             poll = select.poll()
             poll.register(descriptor, select.POLLOUT)
             poll.poll()
-        except BrokenPipeError:
-            return
 
 
 def attach(directory: str, ident: str, wants: frozenset[str]) -> tuple[socket, frames.Reader, list[tuple[int, bytes]]]:

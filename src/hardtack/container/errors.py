@@ -121,6 +121,19 @@ class RuntimeRefused(ContainerError):
         self.reason = reason
 
 
+class StoppedWaiting(ContainerError):
+    """The one who watched it asked it to end, again and again, and it did not."""
+
+    exit_code = 130
+
+    def __init__(self, ident: str) -> None:
+        super().__init__(
+            f"stopped waiting for container {ident[:12]}: it ignored three requests to end, and goes on running",
+            f"Stop it with: tack stop {ident[:12]}",
+        )
+        self.ident = ident
+
+
 class MonitorLost(ContainerError):
     """The process that watched the container has died."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import termios
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -54,6 +55,18 @@ def test_control_c_goes_to_the_program_inside(world: World, terminal: Callable[.
     screen.type("echo $?; exit 5\n")
     screen.read_until("130")
     assert screen.wait() == 5
+
+
+def test_the_third_control_c_gives_the_shell_back(world: World, terminal: Callable[..., Terminal]) -> None:
+    screen = terminal("run", "--name", "deaf", *NONE, "busybox", "sh", "-c", "trap '' INT; echo begun; sleep 100")
+    screen.read_until("begun")
+    for _ in range(3):
+        time.sleep(0.3)  # at once they would be one pending signal
+        screen.type("\x03")
+    assert "it ignored three requests to end" in screen.read_until("tack stop")
+    assert screen.wait() == 130
+    assert world.output("inspect", "-f", "{{.State.Status}}", "deaf") == "running"
+    world.run("rm", "-f", "deaf")
 
 
 def test_detach_keys_leave_it_running_and_attach_comes_back(world: World, terminal: Callable[..., Terminal]) -> None:

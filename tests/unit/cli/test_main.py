@@ -130,6 +130,10 @@ def test_a_flag_that_cannot_be_read_shows_the_usage_and_is_125(
         (["ver"], 1, "unknown command: tack ver. Did you mean 'tack version'? Run 'tack --help' for all."),
         (["qqqqqqqq"], 1, "unknown command: tack qqqqqqqq. Run 'tack --help' for all."),
         (["image", "lss"], 1, "unknown command: tack image lss. Did you mean 'tack image ls'"),
+        (["bogus"], 1, "unknown command: tack bogus. Run 'tack --help' for all."),
+        (["stats"], 1, "cannot run tack stats: docker has this command, tack does not have it yet. What runs inside"),
+        (["container", "commit", "x"], 1, "cannot run tack container commit: docker has this command"),
+        (["network", "create", "x"], 1, "cannot run tack network create: docker has this command"),
         (["image", "--nope"], 125, "unknown flag: --nope\n\nUsage:  tack image COMMAND"),
         (["--nope"], 125, "unknown flag: --nope\n\nUsage:  tack [OPTIONS] COMMAND"),
         (["--root"], 125, "flag needs an argument: --root"),
@@ -224,3 +228,13 @@ def test_output_is_utf_8_in_every_locale_and_names_keep_their_bytes() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=False)
     assert (done.stdout, done.stderr) == ("…".encode() + b"\xff" + "\ufffd\n".encode(), b"")
+
+
+def test_closed_standard_streams_are_not_given_to_the_next_file_that_opens() -> None:
+    script = (
+        "import os, sys; from hardtack.cli.main import main; report = os.dup(1); os.closerange(0, 3);"
+        "main(['version', '--short']);"
+        "os.write(report, b' '.join(os.readlink(f'/proc/self/fd/{n}').encode() for n in range(3)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
+    assert done.stdout == b"/dev/null /dev/null /dev/null"

@@ -114,7 +114,7 @@ def _dockerfile(folder: int, path: str, file: str) -> tuple[bytes, str, list[str
                 if data is not None:
                     return data, name, _ignore_file(folder, f"{name}.dockerignore")
         raise BuildError(
-            f"cannot build: failed to read dockerfile: there is no Dockerfile in {path}", "Name one with -f"
+            f"cannot build: failed to read dockerfile: there is no Dockerfile in {path!r}", "Name one with -f"
         )
     parent, _, last = file.rpartition("/")
     try:

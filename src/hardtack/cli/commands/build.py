@@ -126,7 +126,7 @@ def _refuse(args: Args) -> None:
             continue
         if name == "call" and value == "build":
             continue
-        raise FlagRefused(f"cannot build with --{name}: {what} are not supported", "Leave the flag out")
+        raise FlagRefused(f"cannot build with --{name}: there is no support for {what}", "Leave the flag out")
 
 
 def _progress(args: Args) -> str:

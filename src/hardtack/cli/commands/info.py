@@ -36,7 +36,7 @@ _LABELS = (
     ("OSType", "OS"),
     ("Architecture", "Architecture"),
     ("NCPU", "CPUs"),
-    ("MemTotal", "Memory"),
+    ("MemTotal", "Total Memory"),
     ("Name", "Name"),
 )
 
@@ -52,8 +52,11 @@ def run(args: Args, streams: Streams) -> int:
 
         print_one(args.format, facts, streams)
         return 0
+    from hardtack.cli.units import memory
+
+    shown = {**facts, "MemTotal": memory(facts["MemTotal"])}
     for key, label in _LABELS:
-        streams.out.write(f"{label}: {facts[key]}\n")
+        streams.out.write(f"{label}: {shown[key]}\n")
     for warning in facts["Warnings"]:
         streams.err.write(f"WARNING: {warning}\n")
     return 0
