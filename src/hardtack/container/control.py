@@ -11,35 +11,20 @@ import select
 import time
 
 from hardtack.container import client, frames, states
+from hardtack.container.current import current, runtime_of
 from hardtack.container.errors import ContainerError, MonitorLost, NameInUse, NotRunning, WrongState
 from hardtack.container.names import check_name
-from hardtack.container.row import Container, Paths, find, get
+from hardtack.container.row import Container, Paths, get
 from hardtack.linux import signals
 from hardtack.linux.process import pidfd_open, pidfd_send_signal, start_ticks
 from hardtack.store.sqlite import IntegrityError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hardtack.container.runtime import Runtime
     from hardtack.store.root import Root
 
 DEFAULT_TIMEOUT = 10
 _KILL_PATIENCE = 30.0
-
-
-def current(root: Root, text: str) -> Container:
-    """Find a container, settled if its monitor has died.
-
-    Raises:
-        NoSuchContainer, AmbiguousContainer.
-    """
-    found = find(root, text)
-    if (found.state in states.ALIVE or found.monitor) and not found.claimed():
-        from hardtack.container.reconcile import settle
-
-        settle(root, found)
-        found = find(root, found.id)
-    return found
 
 
 def send_signal(container: Container, number: int) -> bool:
@@ -239,13 +224,6 @@ def _change(root: Root, container: Container, event: str, command: str) -> None:
         db.execute(
             "UPDATE container SET state = ? WHERE id = ? AND state = ?", (following, container.id, container.state)
         )
-
-
-def runtime_of(root: Root, container: Container) -> Runtime:
-    """The OCI runtime that a container was started with, which alone knows it."""
-    from hardtack.container.runtime import choose
-
-    return choose(root, container.runtime)
 
 
 def rename(root: Root, text: str, name: str) -> None:

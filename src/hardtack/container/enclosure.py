@@ -14,9 +14,12 @@ from hardtack.linux.process import setns, unshare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hardtack.container.runtime import Runtime
 
 CLONE_NEWNS = 0x0002_0000
+_EVERY_SIGNAL = tuple(range(1, 32))
 _UNIFIED = "/sys/fs/cgroup/unified"
 
 
@@ -58,6 +61,31 @@ class Enclosure:
         mount.mount(None, place, None, flags)
         self.program = place
         self.environment["_LIBCONTAINER_CLONED_BINARY"] = "1"
+
+    def spawn(self, arguments: list[str], streams: Sequence[int], directory: str) -> int:
+        """Start the runtime inside; it inherits nothing of ours but three streams.
+
+        Args:
+            streams: descriptors for its 0, 1 and 2, in whatever order they overlap.
+            directory: its working directory, which is never the caller's (CVE-2024-21626).
+        Returns:
+            Its pid, a child of ours.
+        """
+        spare = [os.dup(descriptor) for descriptor in streams]  # above 2, close-on-exec
+        try:
+            os.chdir(directory)
+            return os.posix_spawn(
+                self.program,
+                arguments,
+                self.environment,
+                file_actions=[(os.POSIX_SPAWN_DUP2, descriptor, number) for number, descriptor in enumerate(spare)],
+                setsigdef=_EVERY_SIGNAL,  # what we ignore must not stay ignored there
+                setsigmask=(),
+            )
+        finally:
+            os.chdir("/")
+            for descriptor in spare:
+                os.close(descriptor)
 
     def leave(self) -> None:
         """Go back to the namespace we came from; what was mounted inside goes with the last process in it."""

@@ -7,24 +7,19 @@ The exit code is that of the process, or docker's 126 and 127 when it could not 
 from __future__ import annotations
 
 import os
-import select
 
 from hardtack import jsontext
 from hardtack.container import states
-from hardtack.container.client import DETACHED, Keys, write_all
-from hardtack.container.control import current, runtime_of
+from hardtack.container.current import current, runtime_of
 from hardtack.container.enclosure import Enclosure
 from hardtack.container.errors import ContainerError, NotRunning
 from hardtack.container.host import Host
-from hardtack.container.launch import RESET_SIGNALS
 from hardtack.container.lookup import check_command
-from hardtack.container.refusals import last_error, start_failure
 from hardtack.container.row import Paths
 from hardtack.container.spec import container_capabilities, process
-from hardtack.container.stdio import Stdio, read_some
 from hardtack.container.users import find_user
-from hardtack.linux import signals, tty
-from hardtack.linux.process import become_subreaper, start_ticks
+from hardtack.linux import signals
+from hardtack.linux.process import start_ticks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,31 +162,24 @@ class _Exec:
         arguments += ["--process", f"{self._stem}.json", self._container.id]
         enclosure = Enclosure(self._root.run, runtime)
         try:
-            os.chdir(os.path.dirname(self._stem))
-            pid = os.posix_spawn(
-                enclosure.program,
-                arguments,
-                enclosure.environment,
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, descriptor, number)
-                    for number, descriptor in enumerate(streams)
-                    if descriptor != number
-                ],
-                setsigdef=RESET_SIGNALS,
-                setsigmask=(),
-            )
+            pid = enclosure.spawn(arguments, streams, os.path.dirname(self._stem))
         finally:
-            os.chdir("/")
             enclosure.leave()
         _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)
-        reason = last_error(log) if code else ""
-        if reason:
-            raise start_failure(reason, self._request.command[0], self._name, "exec in")
+        if code:
+            from hardtack.container.refusals import last_error, start_failure
+
+            if reason := last_error(log):
+                raise start_failure(reason, self._request.command[0], self._name, "exec in")
         return code if code >= 0 else 128 - code
 
     def _with_terminal(self, keys: bytes) -> int:
         """The process has a terminal of its own, and is our child, so that its exit code is ours to collect."""
+        from hardtack.container.exec_terminal import Terminal
+        from hardtack.container.stdio import Stdio
+        from hardtack.linux.process import become_subreaper
+
         become_subreaper()
         directory = os.open(os.path.dirname(self._stem), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         name = os.path.basename(self._stem) + ".sock"
@@ -203,7 +191,7 @@ class _Exec:
             stdio.receive()
             with open(f"{self._stem}.pid", encoding="ascii") as file:
                 pid = int(file.read())
-            return _Terminal(stdio.stdin, pid, self._request.interactive, keys).relay()
+            return Terminal(stdio.stdin, pid, self._request.interactive, keys).relay()
         finally:
             stdio.close()
             try:
@@ -212,97 +200,5 @@ class _Exec:
                 pass
 
 
-class _Terminal:
-    """Relays between our terminal and the process's."""
-
-    __slots__ = ("_keys", "_master", "_pid", "_stdin")
-
-    def __init__(self, master: int, pid: int, interactive: bool, keys: bytes) -> None:
-        self._master = master
-        self._pid = pid
-        self._stdin = interactive
-        self._keys = Keys(keys)
-
-    def relay(self) -> int:
-        """Until the process has ended or the detach keys were typed. Returns its exit code or `client.DETACHED`."""
-        wake, wake_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        signals.wake_by(wake_end)
-        before = [(number, signals.handle(number, _wait_on)) for number in (signals.WINCH, signals.CHLD)]
-        try:
-            with tty.RawMode(0 if self._stdin else -1):
-                return self._loop(wake)
-        finally:
-            signals.wake_by(-1)
-            for number, handler in before:
-                signals.handle(number, handler)
-            os.close(wake)
-            os.close(wake_end)
-
-    def _loop(self, wake: int) -> int:
-        self._resize()
-        while True:
-            poll = select.poll()
-            poll.register(self._master, select.POLLIN)
-            poll.register(wake, select.POLLIN)
-            if self._stdin:
-                poll.register(0, select.POLLIN)
-            events = dict(poll.poll())
-            if self._master in events and not self._pass_output():
-                return self._collect(0)
-            if wake in events:
-                os.read(wake, 512)
-                self._resize()
-                code = self._collect(os.WNOHANG)
-                if code >= 0:
-                    while self._pass_output():
-                        pass
-                    return code
-            if 0 in events and self._pass_input():
-                return DETACHED
-
-    def _resize(self) -> None:
-        rows, columns = tty.window_size(1 if tty.is_terminal(1) else 0)
-        if rows or columns:
-            tty.set_window_size(self._master, rows, columns)
-
-    def _pass_output(self) -> bool:
-        """Returns whether there may be more to come."""
-        data = read_some(self._master)
-        if data:
-            write_all(1, data)
-        return bool(data)
-
-    def _pass_input(self) -> bool:
-        """Returns whether the detach keys were typed."""
-        data = os.read(0, 65_536)
-        if not data:
-            self._stdin = False
-            return False
-        data, detach = self._keys.feed(data)
-        while data:
-            try:
-                data = data[os.write(self._master, data) :]
-            except BlockingIOError:
-                poll = select.poll()
-                poll.register(self._master, select.POLLOUT)
-                poll.poll()
-            except OSError:
-                break  # it has ended
-        return detach
-
-    def _collect(self, flags: int) -> int:
-        """The exit code, -1 while the process runs."""
-        while True:
-            try:
-                found, status = os.waitpid(-1, flags)
-            except ChildProcessError:
-                return 255
-            if found == self._pid:
-                code = os.waitstatus_to_exitcode(status)
-                return code if code >= 0 else 128 - code
-            if found == 0:
-                return -1
-
-
 def _wait_on(_number: int, _frame: object) -> None:
-    """A signal that only wakes us, or that is meant for the process."""
+    """A signal that is meant for the process, which has the same terminal."""

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from hardtack.network.attachment import Attachment
     from hardtack.store.root import Root
 
-RESET_SIGNALS = tuple(range(1, 32))
-"""What we ignore or handle must not reach the runtime as ignored."""
-
 
 class Undo:
     """Steps to take back, the last first."""
@@ -235,7 +232,6 @@ def _call_runtime(
 ) -> None:
     stdio = running.stdio
     _clear(paths.runtime_log)
-    os.chdir(paths.run)  # never the caller's directory: CVE-2024-21626
     arguments = [
         *runtime.arguments(root.run, paths.runtime_log),
         "run",
@@ -247,15 +243,7 @@ def _call_runtime(
         *stdio.console_arguments(),
         paths.id,
     ]
-    pid = os.posix_spawn(
-        enclosure.program,
-        arguments,
-        enclosure.environment,
-        file_actions=[(os.POSIX_SPAWN_DUP2, descriptor, number) for number, descriptor in enumerate(stdio.child)],
-        setsigdef=RESET_SIGNALS,
-        setsigmask=(),
-    )
-    os.chdir("/")
+    pid = enclosure.spawn(arguments, stdio.child, paths.run)
     stdio.close_child()
     _, status = os.waitpid(pid, 0)
     running.started = time.time()

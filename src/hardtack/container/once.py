@@ -18,7 +18,6 @@ from hardtack.container.enclosure import Enclosure
 from hardtack.container.errors import StartFailed
 from hardtack.container.host import Host
 from hardtack.container.launch import (
-    RESET_SIGNALS,
     Undo,
     forget_runtime_state,
     make_network,
@@ -276,18 +275,9 @@ class _Once:
         log = f"{self._place}/runtime.log"
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         given = [descriptor if descriptor >= 0 else null for descriptor in streams]
-        os.chdir(self._place)
         arguments = [*self._runtime.arguments(self._root.run, log), "run", "--detach", "--bundle", self._place]
         arguments += ["--pid-file", f"{self._place}/pid", self._ident]
-        pid = os.posix_spawn(
-            enclosure.program,
-            arguments,
-            enclosure.environment,
-            file_actions=_dup_all(given),
-            setsigdef=RESET_SIGNALS,
-            setsigmask=(),
-        )
-        os.chdir("/")
+        pid = enclosure.spawn(arguments, given, self._place)
         _, status = os.waitpid(pid, 0)
         if status != 0:
             raise start_failure(last_error(log), command, command, "run")
@@ -304,12 +294,6 @@ class _Once:
             from hardtack.container.reconcile import end_processes
 
             end_processes(self._root, self._ident)
-
-
-def _dup_all(given: list[int]) -> list[tuple[int, int, int]]:
-    """Actions that give a spawned process these as its 0, 1 and 2, in whatever order they overlap."""
-    spare = [os.dup(descriptor) for descriptor in given]  # all above 2 and close-on-exec, ends with this process
-    return [(os.POSIX_SPAWN_DUP2, descriptor, number) for number, descriptor in enumerate(spare)]
 
 
 def _watch_parent(parent: int) -> None:

@@ -33,7 +33,8 @@ def remove(root: Root, text: str, force: bool = False, volumes: bool = False) ->
         NoSuchContainer, AmbiguousContainer.
         ContainerError: it runs and is not to be killed.
     """
-    from hardtack.container.control import current, kill_now
+    from hardtack.container.control import kill_now
+    from hardtack.container.current import current
 
     container = current(root, text)
     if container.state in states.ALIVE:

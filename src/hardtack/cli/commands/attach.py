@@ -26,7 +26,7 @@ def run(args: Args, streams: Streams) -> int:
     """Watch until the container ends or the detach keys are typed; the exit code is the container's."""
     from hardtack.cli.attaching import check_terminal, follow_running
     from hardtack.container import states
-    from hardtack.container.control import current
+    from hardtack.container.current import current
     from hardtack.errors import TackError
     from hardtack.store.root import Root
 

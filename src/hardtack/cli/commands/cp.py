@@ -30,8 +30,8 @@ COMMAND = Command(
 
 def run(args: Args, streams: Streams) -> int:
     """Copy, and say how much on a terminal."""
-    from hardtack.container.control import current
     from hardtack.container.copy import copy_in, copy_out, parse_place, tar_in, tar_out
+    from hardtack.container.current import current
     from hardtack.store.root import Root
 
     source, target = args.args

@@ -30,13 +30,16 @@ COMMAND = Command(
 
 def run(args: Args, streams: Streams) -> int:
     """Run the command; the exit code is its own."""
-    from hardtack.cli.attaching import check_terminal
-    from hardtack.container.client import DEFAULT_KEYS, DETACHED, parse_keys
+    import _thread
+
+    from hardtack.linux import cgroup
+
+    # The kernel takes some 10 ms to get ready for moving a process between groups: meanwhile there is much to import.
+    _thread.start_new_thread(cgroup.warm_up, ())
     from hardtack.container.exec_ import Request, exec_
     from hardtack.store.root import Root
 
-    if args.tty and args.interactive and not args.detach:
-        check_terminal(True, True)
+    keys = _keys(args)
     request = Request(
         args.args[1:],
         _environment(args),
@@ -48,12 +51,21 @@ def run(args: Args, streams: Streams) -> int:
         args.privileged,
     )
     streams.out.flush()
-    keys = parse_keys(args.detach_keys or DEFAULT_KEYS)
     code = exec_(Root.open(args.root), args.args[0], request, keys)
-    if code == DETACHED:
+    if code < 0:  # the detach keys were typed
         streams.err.write("read escape sequence\n")
         return 0
     return code
+
+
+def _keys(args: Args) -> bytes:
+    if not args.tty or args.detach:
+        return b""
+    from hardtack.cli.attaching import check_terminal
+    from hardtack.container.client import DEFAULT_KEYS, parse_keys
+
+    check_terminal(args.interactive, True)
+    return parse_keys(args.detach_keys or DEFAULT_KEYS)
 
 
 def _environment(args: Args) -> list[str]:

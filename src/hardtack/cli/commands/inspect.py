@@ -65,7 +65,7 @@ def _look(root: Root, name: str, kind: str, args: Args) -> dict[str, Any]:
 
 
 def _container(root: Root, name: str, args: Args) -> dict[str, Any] | None:
-    from hardtack.container.control import current
+    from hardtack.container.current import current
     from hardtack.container.errors import NoSuchContainer
     from hardtack.container.inspect import inspect
 

@@ -40,7 +40,7 @@ COMMAND = Command(
 
 def run(args: Args, streams: Streams) -> int:
     """Write each stream of the container to ours of the same name."""
-    from hardtack.container.control import current
+    from hardtack.container.current import current
     from hardtack.container.logs import Span, read
     from hardtack.store.root import Root
 

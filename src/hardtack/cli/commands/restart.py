@@ -23,7 +23,8 @@ COMMAND = Command(
 def run(args: Args, streams: Streams) -> int:
     """Restart each and print its name."""
     from hardtack.cli.several import each, finish
-    from hardtack.container.control import current, stop
+    from hardtack.container.control import stop
+    from hardtack.container.current import current
     from hardtack.container.start import start, take
     from hardtack.store.root import Root
 

@@ -39,7 +39,7 @@ def run(args: Args, streams: Streams) -> int:
 
 def _detached(args: Args, streams: Streams, root: Root) -> int:
     from hardtack.cli.several import each, finish
-    from hardtack.container.control import current
+    from hardtack.container.current import current
     from hardtack.container.start import Pad, take
 
     def one(name: str) -> None:
@@ -56,7 +56,7 @@ def _detached(args: Args, streams: Streams, root: Root) -> int:
 
 def _attached(args: Args, streams: Streams, root: Root) -> int:
     from hardtack.cli.attaching import check_terminal, follow, follow_running
-    from hardtack.container.control import current
+    from hardtack.container.current import current
     from hardtack.container.start import Pad, take
     from hardtack.errors import TackError
 

@@ -20,7 +20,7 @@ COMMAND = Command(
 def run(args: Args, streams: Streams) -> int:
     """Print them as a table."""
     from hardtack.cli.tables import layout
-    from hardtack.container.control import current
+    from hardtack.container.current import current
     from hardtack.container.top import processes
     from hardtack.store.root import Root
 
