@@ -123,7 +123,7 @@ FAULTS = [
     (["build"], "requires 1 argument", 1),
     (["build", "nowhere"], "path 'nowhere' not found", 1),
     (["build", "f"], "is no folder", 1),
-    (["build", "empty"], "no Dockerfile in empty", 1),
+    (["build", "empty"], "no Dockerfile in 'empty'", 1),
     (["build", "-f", "missing", "."], "there is no missing", 1),
     (["build", "-f", "-", "-"], "both", 1),
     (["build", "https://example.org/x.git"], "contexts are not fetched", 1),
