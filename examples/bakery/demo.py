@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -44,7 +45,7 @@ class Demo:
     def tack(self, *words: str, store: str = "store", show: bool = True, quiet: bool = False) -> str:
         """Run one command and return what it printed; its own output is shown indented, errors end the demo."""
         if show:
-            print(f"  $ tack {' '.join(words)}", flush=True)
+            print(f"  $ tack {shlex.join(words)}", flush=True)
         done = subprocess.run(
             [TACK, *words],
             check=False,
@@ -58,7 +59,7 @@ class Demo:
                 if not line.endswith(ON_THE_WAY):
                     print(f"    {line}")
         if done.returncode:
-            raise SystemExit(f"the demo stops: tack {' '.join(words)} ended with {done.returncode}\n{done.stdout}")
+            raise SystemExit(f"the demo stops: tack {shlex.join(words)} ended with {done.returncode}\n{done.stdout}")
         return done.stdout.strip()
 
     def open_registry(self) -> None:

@@ -218,8 +218,9 @@ def _capabilities(option: str, names: Sequence[str]) -> list[str]:
 
 
 def _limits(options: Any) -> dict[str, Any]:
-    if options.cpus < 0 or options.memory < 0:
-        raise InvalidOption("--cpus or --memory", "a negative number", "a limit is positive")
+    for option, value in (("--cpus", options.cpus), ("--memory", options.memory)):
+        if value < 0:
+            raise InvalidOption(option, value, "a limit is not negative")
     if not 0 <= options.cpu_shares <= _MAX_SHARES:
         raise InvalidOption("--cpu-shares", options.cpu_shares, f"it is a number from 2 to {_MAX_SHARES:,}")
     if options.blkio_weight and not 10 <= options.blkio_weight <= 1000:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hardtack.store.layer.changes import Change
     from hardtack.store.root import Root
 
-_OURS = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/console", "/.dockerenv")
+_OURS = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev", "/dev/console", "/proc", "/sys", "/.dockerenv")
 """Places that a start makes so that something can be mounted there."""
 
 

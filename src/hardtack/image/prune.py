@@ -42,7 +42,7 @@ class Pruned:
         for image in self.images:
             found += [f"untagged: {name}" for name in image.untagged]
             found += [f"deleted: {name}" for name in image.deleted]
-        return found
+        return list(dict.fromkeys(found))  # a layer of several images went once
 
 
 def prune(root: Root, everything: bool = False, filters: Filters | None = None) -> Pruned:

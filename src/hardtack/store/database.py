@@ -41,6 +41,9 @@ def open_database(path: str) -> Connection:
                 "Use the newer hardtack that wrote it, or another --root",
             )
     except DatabaseError as error:
+        if isinstance(error, OperationalError) and not os.access(os.path.dirname(path), os.R_OK | os.W_OK):
+            hint = "Run it as root, or choose a directory of yours with --root"
+            raise RootUnusable(os.path.dirname(path), "it is somebody else's: permission denied", hint) from error
         hint = "" if isinstance(error, OperationalError) else "Restore it from a copy, or use another --root"
         raise RootUnusable(os.path.dirname(path), f"its database says: {error}", hint) from error
     return connection

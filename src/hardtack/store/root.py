@@ -65,7 +65,7 @@ class Root:
             if not os.path.isdir(f"{run}/{_TRANSIENT[-1]}"):
                 _make_run(run)
         except OSError as error:
-            raise RootUnusable(path, (error.strerror or str(error)).lower(), _hint(error)) from error
+            raise RootUnusable(path, _why(error, path), _hint(error)) from error
         root = cls(path, run, ident)
         if not _opened:
             os.register_at_fork(after_in_child=_forget_all)
@@ -265,7 +265,14 @@ def _make_run(run: str) -> None:
         os.makedirs(f"{run}/{name}", mode=0o711, exist_ok=True)
 
 
+def _why(error: OSError, path: str) -> str:
+    why = (error.strerror or str(error)).lower()
+    return f"{error.filename}: {why}" if error.filename and error.filename != path else why
+
+
 def _hint(error: OSError) -> str:
+    if str(error.filename).startswith("/run/") and error.errno in (errno.EACCES, errno.ENOENT):
+        return "Log in so that XDG_RUNTIME_DIR is set, or set HARDTACK_RUN to a directory of yours"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "Run it as root, or choose a directory of yours with --root"
     return "Free some space there, or choose another one with --root" if is_full(error) else ""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from hardtack.store.database import MIGRATIONS
+from hardtack.store.database import MIGRATIONS, open_database
 from hardtack.store.errors import RootUnusable
 from hardtack.store.root import Root
 from support.faults import in_child
@@ -56,6 +58,41 @@ def test_the_run_directory_is_made_again_after_a_reboot_took_it(root: Root) -> N
     os.rmdir(f"{root.run}/locks")
     Root.open().close()
     assert os.path.isdir(f"{root.run}/locks")
+
+
+def as_nobody(act: Callable[[], object]) -> str:
+    """What a call says to a user who owns nothing."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+            act()
+        except RootUnusable as error:
+            os.write(writing, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with open(reading, encoding="utf-8") as file:
+        return file.read()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_a_user_without_rights_is_told_which_directory_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    with tempfile.TemporaryDirectory() as home:
+        os.chown(home, 65534, 65534)
+        theirs = Root.open(f"{home}/theirs")
+        theirs.db.execute("SELECT 1")
+        theirs.close()
+        said = as_nobody(lambda: open_database(f"{home}/theirs/state.db"))
+        assert "somebody else's: permission denied. Run it as root" in said
+        monkeypatch.delenv("HARDTACK_RUN")
+        said = as_nobody(lambda: Root.open(f"{home}/mine"))
+        assert ": /run/user" in said and "permission denied" in said and "HARDTACK_RUN" in said
 
 
 def test_a_database_of_a_newer_program_is_refused_with_both_versions(root: Root) -> None:
