@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hardtack.store.errors import StoreError
 
 
@@ -106,10 +108,10 @@ class DriverUnusable(LayerError):
     """A layer driver that was asked for does not work here."""
 
     def __init__(self, driver: str, why: str) -> None:
-        super().__init__(
-            f"cannot keep layers with the {driver} driver: {why}",
-            "Unset HARDTACK_LAYERS to let a working one be chosen",
-        )
+        hint = "Unset HARDTACK_LAYERS to let a working one be chosen" if "HARDTACK_LAYERS" in os.environ else ""
+        if os.geteuid() != 0:
+            hint = "Run it as root: other users cannot mount layers yet"
+        super().__init__(f"cannot keep layers with the {driver} driver: {why}", hint)
         self.driver = driver
         self.why = why
 
