@@ -131,6 +131,10 @@ class Netlink:
         """Close the socket."""
         self._socket.close()
 
+    def forget(self) -> None:
+        """Let go of the socket without closing its descriptor: for a forked child, where the number may be another's."""
+        self._socket.detach()
+
     def __enter__(self) -> Netlink:
         return self
 

@@ -64,7 +64,10 @@ class _Connection:
             place, netlink = (0, 0, 0), None
         if place != self._place:
             if netlink is not None:
-                netlink.close()
+                if place[0] == self._place[0]:
+                    netlink.close()
+                else:  # the parent's: what it had open may be closed here, and its number another file's by now
+                    netlink.forget()
             netlink = Netlink(NETFILTER)
         assert netlink is not None
         self._netlink = netlink

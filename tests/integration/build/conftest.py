@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from hardtack.image.load import load
-from hardtack.linux import nfnetlink
 from hardtack.network.world import destroy_world
 from hardtack.store.root import Root
 from support.kitchen import Kitchen
@@ -25,16 +24,9 @@ def _stocked(root: Root, place: Path) -> Root:
     return root
 
 
-def _drop_idle_sockets() -> None:
-    """A child that a step forks closes the socket that its parent keeps for the packet filter, and fails at it."""
-    while nfnetlink._idle:
-        nfnetlink._idle.pop()[1].close()
-
-
 @pytest.fixture
 def kitchen(root: Root, tmp_path: Path) -> Iterator[Kitchen]:
     """A root of its own with the image busybox, and an empty context. Costs 150 ms."""
-    _drop_idle_sockets()
     context = tmp_path / "context"
     context.mkdir()
     try:
@@ -61,7 +53,6 @@ def pantry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
 @pytest.fixture
 def shared(pantry: Root, tmp_path: Path) -> Kitchen:
     """The shared root and an empty context of one's own. Costs nothing."""
-    _drop_idle_sockets()
     context = tmp_path / "context"
     context.mkdir()
     return Kitchen(pantry, context)
