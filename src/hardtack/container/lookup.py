@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 _DEFAULT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def check_command(rootfs: int, command: str, environment: Sequence[str], directory: str, doing: str) -> None:
+def check_command(
+    rootfs: int,
+    command: str,
+    environment: Sequence[str],
+    directory: str,
+    doing: str,
+    mounts: Sequence[str] = (),
+) -> None:
     """See that a command can be run inside a root file system.
 
     Args:
@@ -27,15 +34,16 @@ def check_command(rootfs: int, command: str, environment: Sequence[str], directo
         command: the first word; with a slash it is a path, else it is sought in PATH.
         directory: the working directory, where a relative path begins.
         doing: for the message, such as "run" or "exec in web".
+        mounts: where something will be mounted that `rootfs` does not show yet; what lies there is left to the runtime.
     Raises:
         StartFailed: with exit code 126 or 127.
     """
     if "/" in command:
         path = command if command.startswith("/") else f"{directory}/{command}"
-        reason = _refusal(rootfs, path)
+        reason = _refusal(rootfs, path, mounts)
     else:
         path_list = next((entry[5:] for entry in environment if entry.startswith("PATH=")), _DEFAULT)
-        reasons = {_refusal(rootfs, f"{place or '.'}/{command}") for place in path_list.split(":")}
+        reasons = {_refusal(rootfs, f"{place or directory}/{command}", mounts) for place in path_list.split(":")}
         reason = "" if "" in reasons else next((text for text in reasons if text != _ABSENT), _ABSENT)
         if reason == _ABSENT:
             reason = "executable file not found in $PATH"
@@ -47,8 +55,10 @@ def check_command(rootfs: int, command: str, environment: Sequence[str], directo
 _ABSENT = "no such file or directory"
 
 
-def _refusal(rootfs: int, path: str) -> str:
+def _refusal(rootfs: int, path: str, mounts: Sequence[str]) -> str:
     """Why a path is no program, or nothing."""
+    if mounts and _is_covered(rootfs, path, mounts):
+        return ""
     try:
         descriptor = open_in_root(rootfs, path, os.O_PATH)
     except OSError as error:
@@ -62,3 +72,24 @@ def _refusal(rootfs: int, path: str) -> str:
     if stat.S_ISDIR(mode):
         return "is a directory"
     return "" if stat.S_ISREG(mode) and mode & 0o111 else "permission denied"
+
+
+def _is_covered(rootfs: int, path: str, mounts: Sequence[str]) -> bool:
+    """Whether a path lies at or below a mount, as it is written or by where its directory's links lead."""
+    written = os.path.normpath("/" + path.lstrip("/"))
+    if _is_below(written, mounts):
+        return True
+    try:
+        descriptor = open_in_root(rootfs, os.path.dirname(written), os.O_PATH)
+    except OSError:
+        return False
+    try:
+        place = os.readlink(f"/proc/self/fd/{descriptor}")
+        top = os.readlink(f"/proc/self/fd/{rootfs}")
+    finally:
+        os.close(descriptor)
+    return _is_below(f"{place.removeprefix(top)}/{os.path.basename(written)}", mounts)
+
+
+def _is_below(path: str, mounts: Sequence[str]) -> bool:
+    return any(path == place or path.startswith(f"{place.rstrip('/')}/") for place in mounts)

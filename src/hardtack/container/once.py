@@ -266,7 +266,8 @@ class _Once:
             )
             spec = make_spec(config, host_config, placed, Host.probe())
             process = spec["process"]
-            check_command(inside, process["args"][0], process["env"], process["cwd"], "run")
+            mounts = [entry["destination"] for entry in spec["mounts"]]
+            check_command(inside, process["args"][0], process["env"], process["cwd"], "run", mounts)
         finally:
             os.close(inside)
         return spec

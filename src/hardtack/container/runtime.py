@@ -133,7 +133,7 @@ def _recall(kept: str) -> Runtime | None:
 
 def _remember(kept: str, runtime: Runtime) -> None:
     value = {key: getattr(runtime, key) for key in Runtime.__slots__} | {"stamp": stamp(runtime.path)}
-    draft = f"{kept}.{os.getpid()}"
+    draft = f"{kept}.{os.getpid()}-{os.urandom(4).hex()}"  # threads may choose at once
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, jsontext.dumps(value).encode())

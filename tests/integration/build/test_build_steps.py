@@ -61,11 +61,11 @@ def test_an_image_from_nothing_with_every_kind_of_instruction(kitchen: Kitchen) 
         ("MAINTAINER Baker <baker@example.org>", True),
         ("LABEL flavour=plain a b=c d", True),
         ("ENV OVEN=/oven HEAT=very hot", True),
-        ("COPY busybox /bin/ # buildkit", False),
-        ("RUN |1 FLAVOUR=plain /bin/busybox --install -s /bin # buildkit", False),
+        ("COPY busybox /bin/", False),
+        ('RUN |1 FLAVOUR=plain ["/bin/busybox", "--install", "-s", "/bin"]', False),
         ("SHELL [/bin/busybox sh -e -c]", True),
         ("WORKDIR /oven", False),
-        ('RUN |1 FLAVOUR=plain /bin/busybox sh -e -c echo "$FLAVOUR $HEAT $(pwd)" > note # buildkit', False),
+        ('RUN |1 FLAVOUR=plain /bin/busybox sh -e -c echo "$FLAVOUR $HEAT $(pwd)" > note', False),
         ("EXPOSE [443/tcp 53/udp 80/tcp]", True),
         ("VOLUME [/dough /tins]", True),
         ("USER 1000:1000", True),
@@ -155,7 +155,6 @@ def test_here_documents_run_in_the_shell_or_become_files(kitchen: Kitchen) -> No
     assert tree["bin/hello"][1] == 0o755
 
 
-@pytest.mark.xfail(reason="container.lookup looks for the program below what is mounted over it", strict=False)
 def test_a_here_document_with_a_first_line_of_its_own_is_a_program(kitchen: Kitchen) -> None:
     dish = kitchen.build("FROM busybox\nRUN <<'EOF'\n#!/bin/busybox sh\necho I am $0\nEOF\n")
     assert dish.told.text("RUN") == "I am /dev/pipes/EOF\n"
