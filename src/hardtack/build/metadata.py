@@ -1,7 +1,7 @@
 """The instructions that change an image's config and no file: applied to a state, told to its history.
 
-Pure: the same state and instruction give the same state. The words of the history are those of docker's builder, so
-that tools which read it keep working.
+Pure: the same state and instruction give the same state. The words of the history follow docker's builder, so that
+tools which read it keep working.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ class CopyPlan:
         words += [f"--chown={self.chown}"] if self.chown else []
         words += [f"--chmod={self.chmod}"] if self.chmod else []
         words += [*self.sources, *(f"<<{name}" for name, _ in self.documents), self.written]
-        return " ".join(words) + " # buildkit"
+        return " ".join(words)
 
     def work(self) -> Work:
         """The planned step."""

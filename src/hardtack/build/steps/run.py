@@ -6,6 +6,8 @@ directory and what is bound into it are.
 
 from __future__ import annotations
 
+import json
+
 from hardtack.build.arguments import PROXIES
 from hardtack.build.context.glob import clean
 from hardtack.build.dockerfile import expand
@@ -108,7 +110,9 @@ class RunPlan:
         declared = self.state.declared
         values = [f"{name}={self.state.variables.get(name, value or '')}" for name, value in declared.items()]
         words = [f"|{len(values)}", *values] if values else []
-        return "RUN " + " ".join([*words, *self.args]) + " # buildkit"
+        # The exec form as it is written in a Dockerfile, so that the words of `sh -c "a b"` can still be told apart.
+        command = self.args if self.step.shell or self.step.heredocs else [json.dumps(self.args, ensure_ascii=False)]
+        return " ".join(["RUN", *words, *command])
 
     def _check(self, mount: Mount) -> None:
         if mount.target:
