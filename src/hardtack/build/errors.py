@@ -65,9 +65,10 @@ class StepFailed(BuildError):
 
     def __init__(self, name: str, command: str, code: int, place: str, output: list[str], excerpt: str) -> None:
         shown = printable(" ".join(command.split()), 200)
+        told = "Its last output is above" if output else "It printed nothing"
         super().__init__(
             f"cannot build: {place}: the command {shown!r} ended with exit code {code}",
-            "Its last output is above; correct the instruction and build again, what succeeded is kept",
+            f"{told}; correct the instruction and build again, what succeeded is kept",
         )
         self.name = name
         self.command = command

@@ -120,19 +120,21 @@ class Plain(View):
 
 
 class _Step:
-    __slots__ = ("begun", "lines", "log", "name", "outcome", "seconds")
+    __slots__ = ("begun", "lines", "log", "name", "outcome", "said", "seconds")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.begun = time.monotonic()
         self.lines = _Lines()
         self.log: list[str] = []
+        self.said: list[str] = []
         self.outcome = ""
         self.seconds = 0.0
 
 
 class Picture(View):
-    """Finished steps stand; those at work move below them with the last lines of their output."""
+    """Finished steps stand, with what the builder said of them (the image's id, its names) and without their output;
+    those at work move below them with the last lines of both."""
 
     def __init__(self, streams: Streams) -> None:
         self._file = streams.err
@@ -156,6 +158,7 @@ class Picture(View):
         with self._lock:
             step = self._steps[number]
             step.log = [*step.log, line][-_LOG_LINES:]
+            step.said.append(line)
             self._draw()
 
     def end(self, number: int, outcome: str, seconds: float) -> None:
@@ -185,7 +188,9 @@ class Picture(View):
         standing = [step for step in self._steps.values() if step.outcome]
         self._steps = {number: step for number, step in self._steps.items() if not step.outcome}
         still = [above[: columns - 1]] if above else []
-        still += [step_line(step.name, step.outcome, step.seconds, columns) for step in standing]
+        for step in standing:
+            still.append(step_line(step.name, step.outcome, step.seconds, columns))
+            still += [f" => => {line}" for line in step.said]  # whole: nothing goes back over a line that stands
         moving: list[str] = []
         for step in self._steps.values():
             moving.append(step_line(step.name, "", now - step.begun, columns))
@@ -222,8 +227,8 @@ def explain(error: BaseException, streams: Streams) -> None:
     text = "------\n"
     output = getattr(error, "output", None)
     if output is not None:
-        lines = "\n".join(clean_line(line.encode("utf-8", "replace")) for line in output)
-        text += f" > {getattr(error, 'name', '')}:\n{lines}\n------\n"
+        lines = "".join(clean_line(line.encode("utf-8", "replace")) + "\n" for line in output)
+        text += f" > {getattr(error, 'name', '')}:\n{lines}------\n"
     text += f"{getattr(error, 'place', '')}\n{excerpt}\n"
     streams.err.write(text)
     streams.err.flush()
