@@ -132,7 +132,7 @@ class Netlink:
         self._socket.close()
 
     def forget(self) -> None:
-        """Let go of the socket without closing its descriptor: for a forked child, where the number may be another's."""
+        """Let go of the socket without closing its descriptor: in a forked child the number may be another file's."""
         self._socket.detach()
 
     def __enter__(self) -> Netlink:
