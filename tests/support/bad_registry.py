@@ -216,7 +216,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         found = self.registry.manifests.get(f"{name}:{reference}")
         if found is None:
-            self.error(404, "MANIFEST_UNKNOWN", "manifest unknown")
+            known = any(key.startswith(f"{name}:") for key in list(self.registry.manifests))
+            self.error(404, *(("MANIFEST_UNKNOWN", "manifest unknown") if known else ("NAME_UNKNOWN",)))
             return
         headers = {"Content-Type": found[1]}
         if self.registry.claims_digest:

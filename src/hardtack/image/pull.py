@@ -15,7 +15,7 @@ from hardtack.oci.manifest import Index, Manifest, parse_manifest
 from hardtack.oci.platform import choose, choose_one, host
 from hardtack.progress import SILENT, Progress
 from hardtack.remote.client import RegistryClient
-from hardtack.remote.errors import NotFound, RemoteError
+from hardtack.remote.errors import ImageNotFound, NotFound, RemoteError
 from hardtack.remote.fetch import Fetcher
 from hardtack.remote.plan import check_image, plan_layers
 from hardtack.remote.sources import RepositorySource, mirrors_of
@@ -112,9 +112,7 @@ def pull_all_tags(
     found: list[Pulled] = []
     try:
         client = client or RegistryClient(reference.domain)
-        tags = client.repository(reference.path).tags()
-        if not tags:
-            raise NotFound(client.domain, f"tag in {reference.path}")
+        tags = _tags(client, reference)
         for tag in tags:
             name = f"{reference.familiar_repository()}:{tag}"
             found.append(_Pull(root, reference.with_tag(tag), platform, progress, client).run())
@@ -124,6 +122,17 @@ def pull_all_tags(
     status = NEW if any(pulled.status == NEW for pulled in found) else SAME
     progress.say(_status(reference.familiar_repository(), status))
     return found
+
+
+def _tags(client: RegistryClient, reference: Reference) -> list[str]:
+    try:
+        tags = client.repository(reference.path).tags()
+    except NotFound as error:
+        repository = reference.familiar_repository()
+        raise ImageNotFound(error.host, repository, repository, "NAME_UNKNOWN") from error
+    if not tags:
+        raise NotFound(client.domain, f"tag in {reference.path}")
+    return tags
 
 
 def _status(name: str, status: str) -> str:
@@ -149,11 +158,11 @@ class _Pull:
 
     def run(self) -> Pulled:
         name = self._name
-        self._progress.say(f"{name.tag or name.digest}: Pulling from {name.path}")
         with Lease(self._root, f"pull {name}") as lease:
             sources = [RepositorySource(repository) for repository in self._repositories]
             fetcher = Fetcher(self._root, sources, self._client.transport, lease, self._progress)
             top = self._resolve(fetcher, lease)
+            self._progress.say(f"{name.tag or name.digest}: Pulling from {name.path}")
             manifest = self._for_platform(top, fetcher, lease)
             self._fetch(manifest, fetcher, lease)
             before = self._publish(top, manifest)
@@ -169,9 +178,9 @@ class _Pull:
             # Only a question: registries do not count it as a pull, and mostly the answer is what we have.
             found = self._ask(lambda repository: repository.head(name.tag))
             if found is None:
-                raise NotFound(name.domain, f"manifest {name.path}:{name.tag}")
+                raise ImageNotFound(name.domain, name.familiar(), name.familiar_repository())
             return self._document(found.digest, fetcher, lease)
-        raw, media_type, digest = self._ask(lambda repository: repository.manifest(name.tag))
+        raw, media_type, digest = self._fetched(name)
         return self._take(raw, media_type, digest, fetcher, lease)
 
     def _document(self, digest: Digest, fetcher: Fetcher, lease: Lease) -> Manifest | Index:
@@ -179,8 +188,15 @@ class _Pull:
         lease.keep([digest])
         if self._content.has(digest):
             return self._content.manifest(digest)
-        raw, media_type, _ = self._ask(lambda repository: repository.manifest(digest))
+        raw, media_type, _ = self._fetched(self._name.with_digest(digest))
         return self._take(raw, media_type, digest, fetcher, lease)
+
+    def _fetched(self, name: Reference) -> tuple[bytes, str, Digest]:
+        """A manifest or index from a registry, by its digest or its tag."""
+        try:
+            return self._ask(lambda repository: repository.manifest(name.digest or name.tag))
+        except NotFound as error:
+            raise ImageNotFound(error.host, name.familiar(), name.familiar_repository(), error.text) from error
 
     def _take(self, raw: bytes, media_type: str, digest: Digest, fetcher: Fetcher, lease: Lease) -> Manifest | Index:
         parsed = parse_manifest(raw, media_type, digest)

@@ -76,6 +76,19 @@ class NotFound(RemoteError):
         detail = f" ({printable(text)})" if text else ""
         super().__init__(host, f"{host} has no {what}{detail}")
         self.what = what
+        self.text = text
+
+
+class ImageNotFound(NotFound):
+    """A registry has no such tag or digest, or not even the repository; in the words that scripts look for."""
+
+    def __init__(self, host: str, name: str, repository: str, text: str = "") -> None:
+        unknown = f"manifest for {name} not found: manifest unknown"
+        if "NAME_UNKNOWN" in text:
+            unknown = f"repository {repository} not found: name unknown"
+        RemoteError.__init__(self, host, unknown, "Check the name and the tag")
+        self.what = f"manifest of {name}"
+        self.text = text
 
 
 class RateLimited(RemoteError):

@@ -70,6 +70,28 @@ def fetch(root: Root, registry: BadRegistry, name: str = "a/b:1", **more: Any) -
     return pull(root, Reference.parse(f"{registry.host}/{name}"), client=client, **more)
 
 
+def test_nothing_is_said_to_be_pulled_before_the_registry_knows_it(root: Root, registry: BadRegistry) -> None:
+    publish(registry, "a/b", "1", [SMALL])
+    for name, words in (
+        ("a/b:2", f"manifest for {registry.host}/a/b:2 not found: manifest unknown"),
+        (f"a/b@sha256:{'0' * 64}", f"manifest for {registry.host}/a/b@sha256:{'0' * 64} not found: manifest unknown"),
+        ("c/d:1", f"repository {registry.host}/c/d not found: name unknown"),
+    ):
+        lines = Lines()
+        with pytest.raises(PullFailed) as caught:
+            fetch(root, registry, name, progress=lines)
+        assert str(caught.value).endswith(f": {words}. Check the name and the tag.")
+        assert lines.lines == []
+    fetch(root, registry)
+    lines = Lines()
+    del registry.manifests["a/b:1"]
+    with pytest.raises(PullFailed, match="manifest for .*/a/b:1 not found: manifest unknown"):
+        fetch(root, registry, progress=lines)
+    assert lines.lines == []
+    with pytest.raises(PullFailed, match="repository .*/c/d not found: name unknown"):
+        pull_all_tags(root, Reference.parse(f"{registry.host}/c/d"), client=client_of(registry.host))
+
+
 def blob_gets(registry: BadRegistry) -> list[str]:
     return registry.paths("GET", "/blobs/")
 
