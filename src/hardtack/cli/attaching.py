@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hardtack.container.client import DEFAULT_KEYS, DETACHED, Relay, attach, parse_keys
+from hardtack.container.client import DETACHED, Relay, attach
+from hardtack.container.keys import DEFAULT_KEYS, parse_keys
 from hardtack.container.row import Paths
 from hardtack.container.start import Session
 from hardtack.errors import TackError

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import select
 
+from hardtack import jsontext
 from hardtack.container import frames
-from hardtack.container.errors import InvalidOption, MonitorLost, StoppedWaiting
+from hardtack.container.errors import MonitorLost, StartFailed, StoppedWaiting
+from hardtack.container.keys import Keys
 from hardtack.container.stdio import connect
 from hardtack.linux import process, signals, tty
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 DETACHED = -1
 """What `relay` returns when the detach keys were typed."""
-DEFAULT_KEYS = "ctrl-p,ctrl-q"
 
 _PIECE = 65_536
 _NOT_PROXIED = frozenset(
@@ -32,53 +33,6 @@ _PATIENCE = 3
 """So many ctrl-c or TERM, and who sent them gets his shell back, as with docker: a first process may ignore them."""
 
 
-def parse_keys(text: str) -> bytes:
-    """Read --detach-keys: keys between commas, a character or ctrl-X.
-
-    Raises:
-        InvalidOption: none of these.
-    """
-    found = bytearray()
-    for key in text.split(",") if text else ():
-        if len(key) == 1 and key.isascii():
-            found += key.encode()
-        elif key.startswith("ctrl-") and len(key) == 6 and "@" <= key[5].upper() <= "_":
-            found.append(ord(key[5].upper()) - 0x40)
-        else:
-            raise InvalidOption("--detach-keys", text, f"unknown key {key or 'of no letters'}")
-    return bytes(found)
-
-
-class Keys:
-    """Finds the detach keys in what is typed; they may come in pieces."""
-
-    __slots__ = ("_held", "_keys")
-
-    def __init__(self, keys: bytes) -> None:
-        self._keys = keys
-        self._held = 0
-
-    def feed(self, data: bytes) -> tuple[bytes, bool]:
-        """What to pass on, and whether the keys are complete."""
-        if not self._keys:
-            return data, False
-        passed = bytearray()
-        for byte in data:
-            if byte == self._keys[self._held]:
-                self._held += 1
-                if self._held == len(self._keys):
-                    return bytes(passed), True
-                continue
-            if self._held:
-                passed += self._keys[: self._held]
-                self._held = 0
-                if byte == self._keys[0]:
-                    self._held = 1
-                    continue
-            passed.append(byte)
-        return bytes(passed), False
-
-
 class Relay:
     """One attached session.
 
@@ -87,7 +41,7 @@ class Relay:
         ident: of the container, for messages.
         stdin: whether our input goes to the container.
         terminal: whether the container has a terminal, so that ours becomes raw.
-        keys: the detach keys, see `parse_keys`.
+        keys: the detach keys, see `keys.parse_keys`.
         reader: where frames are cut; with what arrived already.
     """
 
@@ -185,6 +139,9 @@ class Relay:
             write_all(kind, payload)
         elif kind == frames.EXITED:
             return int(payload)
+        elif kind == frames.FAILED:
+            failure = jsontext.loads(payload)
+            raise StartFailed(failure["message"], failure["exit_code"], failure["hint"])
         elif kind == frames.STARTED:
             self._resized = self._terminal  # started again: its new terminal does not know our size
         return None

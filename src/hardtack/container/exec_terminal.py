@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import select
 
-from hardtack.container.client import DETACHED, Keys, write_all
+from hardtack.container.client import DETACHED, write_all
+from hardtack.container.keys import Keys
 from hardtack.container.stdio import read_some
 from hardtack.linux import signals, tty
 

@@ -13,6 +13,7 @@ from hardtack.container import placing, rootfs
 from hardtack.container.enclosure import Enclosure
 from hardtack.container.errors import StartFailed
 from hardtack.container.host import Host
+from hardtack.container.lookup import check_command
 from hardtack.container.row import cgroup_of
 from hardtack.container.runtime import choose
 from hardtack.container.seccomp import Cached
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from hardtack.container.row import Container, Paths
     from hardtack.container.runtime import Runtime
+    from hardtack.container.users import User
     from hardtack.network.attachment import Attachment
     from hardtack.store.root import Root
 
@@ -161,8 +163,21 @@ def _make_spec(
         mounts = _volumes(root, container, paths)
         if config.get("WorkingDir") not in ("", "/", None):
             make_working_directory(inside, config["WorkingDir"])
+        placed = _place(root, container, paths, running, user, mounts)
+        placed.size = size
+        spec = make_spec(config, host_config, placed, Host.probe())
+        process, covered = spec["process"], [entry["destination"] for entry in mounts]
+        name = container.name or container.id[:12]
+        check_command(inside, process["args"][0], process["env"], process["cwd"], f"start container {name}", covered)
     finally:
         os.close(inside)
+    return spec
+
+
+def _place(
+    root: Root, container: Container, paths: Paths, running: Running, user: User, mounts: list[dict[str, Any]]
+) -> Placed:
+    config, host_config = container.config, container.host_config
     hostname = config.get("Hostname") or ""
     if not hostname and running.attachment.mode == "host":
         hostname = os.uname().nodename
@@ -176,10 +191,9 @@ def _make_spec(
         placing.namespaces(root, host_config, running.attachment, running.netns),
         hostname,
     )
-    placed.size = size
     if any(option.endswith("slave") for entry in mounts for option in entry["options"]):
         placed.propagation = "rslave"  # what the host mounts later travels in, nothing travels out
-    return make_spec(config, host_config, placed, Host.probe())
+    return placed
 
 
 def _volumes(root: Root, container: Container, paths: Paths) -> list[dict[str, Any]]:

@@ -16,6 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_ABSENT = "no such file or directory"
+_NOWHERE = "executable file not found in $PATH"
+_HEAD = 4096
+_PT_INTERP = 3
 _DEFAULT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -43,16 +47,22 @@ def check_command(
         reason = _refusal(rootfs, path, mounts)
     else:
         path_list = next((entry[5:] for entry in environment if entry.startswith("PATH=")), _DEFAULT)
-        reasons = {_refusal(rootfs, f"{place or directory}/{command}", mounts) for place in path_list.split(":")}
-        reason = "" if "" in reasons else next((text for text in reasons if text != _ABSENT), _ABSENT)
-        if reason == _ABSENT:
-            reason = "executable file not found in $PATH"
+        reason = _search(rootfs, command, [place or directory for place in path_list.split(":")], mounts)
     if reason:
-        code = 127 if reason in (_ABSENT, "executable file not found in $PATH") else 126
+        code = 127 if reason.startswith((_ABSENT, _NOWHERE)) else 126
         raise StartFailed(f'cannot {doing}: exec: "{command}": {reason}', code)
 
 
-_ABSENT = "no such file or directory"
+def _search(rootfs: int, command: str, places: Sequence[str], mounts: Sequence[str]) -> str:
+    """Why a name is no program in any of the places, or nothing as soon as it is one."""
+    found = _NOWHERE
+    for place in places:
+        reason = _refusal(rootfs, f"{place}/{command}", mounts)
+        if not reason:
+            return ""
+        if reason != _ABSENT:
+            found = reason
+    return found
 
 
 def _refusal(rootfs: int, path: str, mounts: Sequence[str]) -> str:
@@ -60,18 +70,60 @@ def _refusal(rootfs: int, path: str, mounts: Sequence[str]) -> str:
     if mounts and _is_covered(rootfs, path, mounts):
         return ""
     try:
-        descriptor = open_in_root(rootfs, path, os.O_PATH)
+        descriptor = open_in_root(rootfs, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
             return _ABSENT
         return (error.strerror or str(error)).lower()
     try:
         mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            return "is a directory"
+        if not stat.S_ISREG(mode) or not mode & 0o111:
+            return "permission denied"
+        interpreter = interpreter_of(os.pread(descriptor, _HEAD, 0))
     finally:
         os.close(descriptor)
-    if stat.S_ISDIR(mode):
-        return "is a directory"
-    return "" if stat.S_ISREG(mode) and mode & 0o111 else "permission denied"
+    if not interpreter:
+        return ""
+    if mounts and _is_covered(rootfs, interpreter, mounts):
+        return ""
+    try:
+        os.close(open_in_root(rootfs, interpreter, os.O_PATH))
+    except OSError:
+        return f"{_ABSENT}: its interpreter {interpreter} is not in the image"
+    return ""
+
+
+def interpreter_of(head: bytes) -> str:
+    """The program that the kernel starts for a program: of a script's first line, or the loader of an ELF file.
+
+    Args:
+        head: how the file begins.
+    Returns:
+        An absolute path, or nothing where there is none or it cannot be told.
+    Source: execve(2), elf(5).
+    """
+    if head[:2] == b"#!":
+        words = head[2:].partition(b"\n")[0].split()
+        path = words[0] if words and b"\n" in head else b""
+    elif head[:6] == b"\x7fELF\x02\x01":  # 64 bits, little-endian
+        path = _loader(head)
+    else:
+        path = b""
+    return os.fsdecode(path) if path.startswith(b"/") and b"\0" not in path else ""
+
+
+def _loader(head: bytes) -> bytes:
+    def number(start: int, size: int) -> int:
+        return int.from_bytes(head[start : start + size], "little")
+
+    table, size, count = number(32, 8), number(54, 2), number(56, 2)
+    for position in range(table, min(table + size * count, len(head) - 56), size or 1):
+        if number(position, 4) == _PT_INTERP:
+            start, length = number(position + 8, 8), number(position + 32, 8)
+            return head[start : start + length].rstrip(b"\0") if start + length <= len(head) else b""
+    return b""
 
 
 def _is_covered(rootfs: int, path: str, mounts: Sequence[str]) -> bool:

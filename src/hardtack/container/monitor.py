@@ -12,7 +12,7 @@ import os
 import time
 
 from hardtack import jsontext
-from hardtack.container import frames, runtime, states
+from hardtack.container import frames, ledger, runtime, states
 from hardtack.container.hub import Client, Hub
 from hardtack.container.jsonlog import LogFile, log_limits
 from hardtack.container.launch import Undo, launch
@@ -134,6 +134,8 @@ class Monitor:
             automatic = container.autoremove
             restarts = container.restarts
             del container
+            if not first and ledger.is_stopped(self._root, self._ident):
+                os.kill(running.pid, signals.KILL)  # somebody stopped it while it was being started again
             code = self._watch(running, hub)
             ran = time.time() - running.started
             if not self._repeats(policy, code, restarts):
@@ -142,7 +144,8 @@ class Monitor:
             from hardtack.container.restart import next_delay
 
             delay = next_delay(delay, ran)
-            self._record_retry(running, code)
+            self._free_ports(running)
+            ledger.retrying(self._root, self._ident, code, running.attachment.mode == "bridge")
             self._carry_over(running, hub)
             if not self._pause(delay):
                 self._end_while_waiting(code, automatic)
@@ -166,7 +169,7 @@ class Monitor:
         except BaseException:
             undo.run()
             raise
-        self._record_start(container, running)
+        ledger.started(self._root, container, running)
         hub.clients = self._clients
         self._clients = []
         for line in running.attachment.warnings:
@@ -219,18 +222,6 @@ class Monitor:
     def _cancel(self) -> None:
         self._cancelled = True
 
-    def _record_start(self, container: Container, running: Running) -> None:
-        values: list[object] = [running.pid, running.ticks, running.started, running.runtime_name, container.id]
-        document = container.changed_document()
-        with self._root.transaction() as db:
-            db.execute(
-                "UPDATE container SET state = 'running', pid = ?, pid_ticks = ?, started = ?, finished = 0,"
-                " exit_code = 0, error = '', oom = 0, stopped = 0, runtime = ? WHERE id = ?",
-                values,
-            )
-            if document:
-                db.execute("UPDATE container SET document = ? WHERE id = ?", (document, container.id))
-
     def _watch(self, running: Running, hub: Hub) -> int:
         """Serve until the container's process has ended. Returns its exit code."""
         timeout: float | None = _SETTLE
@@ -256,15 +247,15 @@ class Monitor:
             return False
         from hardtack.container.restart import again
 
-        row = self._root.db.execute("SELECT stopped FROM container WHERE id = ?", (self._ident,)).fetchone()
-        return again(policy, code, row is None or bool(row[0]), restarts)
+        return again(policy, code, ledger.is_stopped(self._root, self._ident), restarts)
 
     def end(self, running: Running, hub: Hub, code: int, automatic: bool, error: str = "") -> None:
         """The container has ended for good: record, report, then everything that takes time."""
         hub.drain()
         oom = code == _KILLED and cgroup.oom_kills(cgroup_of(self._root, self._ident)) > 0
         self._free_ports(running)
-        self._record_end(code, oom, automatic, running.attachment.mode == "bridge", error)
+        bridged = running.attachment.mode == "bridge"
+        ledger.ended(self._root, self._ident, code, automatic, bridged, oom, error)
         hub.announce(frames.EXITED, str(code).encode())
         if hub.listener is not None:
             hub.listener.close()
@@ -283,43 +274,19 @@ class Monitor:
             attach.withdraw(self._root.db, self._root, self._ident)
         running.attachment.close()
 
-    def _record_end(self, code: int, oom: bool, automatic: bool, bridged: bool, error: str = "") -> None:
-        state = states.REMOVING if automatic else states.EXITED
-        with self._root.transaction() as db:
-            db.execute(
-                "UPDATE container SET state = ?, name = CASE WHEN ? THEN NULL ELSE name END, pid = 0, pid_ticks = 0,"
-                " exit_code = ?, oom = ?, error = ?, finished = ? WHERE id = ?",
-                (state, automatic, code, oom, error, time.time(), self._ident),
-            )
-            if bridged:
-                from hardtack.network import attach
-
-                attach.release(db, self._ident)
-
     def _clean(self, running: Running, automatic: bool) -> None:
         """What nobody waits for: mounts, control groups, files; with --rm the container itself."""
+        running.undo.run()
+        self._let_go(automatic)
+
+    def _let_go(self, automatic: bool) -> None:
         from hardtack.container.remove import clean_run, erase
 
-        running.undo.run()
         clean_run(self._paths)
         if automatic:
             erase(self._root, self._ident)
-            return
-        with self._root.transaction() as db:
-            db.execute("UPDATE container SET monitor = 0, monitor_ticks = 0 WHERE id = ?", (self._ident,))
-
-    def _record_retry(self, running: Running, code: int) -> None:
-        self._free_ports(running)
-        with self._root.transaction() as db:
-            db.execute(
-                "UPDATE container SET state = 'restarting', pid = 0, pid_ticks = 0, exit_code = ?, finished = ?,"
-                " restarts = restarts + 1 WHERE id = ?",
-                (code, time.time(), self._ident),
-            )
-            if running.attachment.mode == "bridge":
-                from hardtack.network import attach
-
-                attach.release(db, self._ident)
+        else:
+            ledger.released(self._root, self._ident)
 
     def _carry_over(self, running: Running, hub: Hub) -> None:
         """Between two runs clients stay, and everything else goes."""
@@ -343,36 +310,23 @@ class Monitor:
         return not self._cancelled
 
     def _end_while_waiting(self, code: int, automatic: bool) -> None:
-        from hardtack.container.remove import clean_run, erase
-
-        self._record_end(code, False, automatic, False)
+        ledger.ended(self._root, self._ident, code, automatic, bridged=False)
         for client in self._clients:
             client.send(frames.EXITED, str(code).encode())
-        clean_run(self._paths)
-        if automatic:
-            erase(self._root, self._ident)
-        else:
-            with self._root.transaction() as db:
-                db.execute("UPDATE container SET monitor = 0, monitor_ticks = 0 WHERE id = ?", (self._ident,))
+        self._let_go(automatic)
 
     def _fail(self, container: Container, error: TackError, first: bool) -> None:
         """It did not start: record why, tell the starter, take away what --rm wants away."""
         from hardtack.container.remove import clean_run, erase
 
         code = error.exit_code if error.exit_code in (125, 126, 127) else 125
-        automatic = container.autoremove
         state = states.after(container.state, "fail") if first else states.EXITED
-        with self._root.transaction() as db:
-            db.execute(
-                "UPDATE container SET state = ?, name = CASE WHEN ? THEN NULL ELSE name END, pid = 0, exit_code = ?,"
-                " error = ?, monitor = CASE WHEN ? THEN monitor ELSE 0 END WHERE id = ?",
-                (states.REMOVING if automatic else state, automatic, code, str(error), automatic, container.id),
-            )
+        clean_run(self._paths)
+        ledger.failed(self._root, container.id, state, code, str(error), container.autoremove)
         failure = {"message": error.message, "hint": error.hint, "exit_code": code}
         for client in self._clients:
             client.send(frames.FAILED, jsontext.dumps(failure).encode())
-        clean_run(self._paths)
-        if automatic:
+        if container.autoremove:
             erase(self._root, container.id)
 
 

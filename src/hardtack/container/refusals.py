@@ -32,7 +32,7 @@ _LOG_LIMIT = 64 << 10
 
 
 def last_error(log: str) -> str:
-    """The last error in a runtime's log of JSON lines, or nothing."""
+    """The last error in a runtime's log, of JSON lines or of crun's plain ones, or nothing."""
     try:
         descriptor = os.open(log, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -46,6 +46,7 @@ def last_error(log: str) -> str:
         try:
             entry = jsontext.loads(line)
         except ValueError:
+            found = line or found
             continue
         if type(entry) is dict and entry.get("level", "error") in ("error", "fatal") and entry.get("msg"):
             found = str(entry["msg"])

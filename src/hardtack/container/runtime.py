@@ -59,7 +59,9 @@ class Runtime:
 
     def arguments(self, run: str, log: str) -> list[str]:
         """The options that come before its command."""
-        return [self.name.rpartition("/")[2], "--root", f"{run}/oci/state", "--log", log, "--log-format", "json"]
+        words = [self.name.rpartition("/")[2], "--root", f"{run}/oci/state", "--log", log]
+        # What crun says when the program itself cannot be executed lands on the container's own stderr, in this form.
+        return words if self.kind == "crun" else [*words, "--log-format", "json"]
 
 
 def choose(root: Root, wanted: str = "") -> Runtime:

@@ -171,6 +171,7 @@ def take(root: Root, ident: str) -> Container | None:
                 else:
                     states.after(found.state, "start", "start", found.name)
                     claim(db, ident)
+                    db.execute("UPDATE container SET stopped = 0 WHERE id = ?", (ident,))
                     return found
         if free or found.monitor == 0:
             settle(root, found)  # whoever held it has died

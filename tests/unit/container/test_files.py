@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hardtack.container.errors import StartFailed
-from hardtack.container.lookup import check_command
+from hardtack.container.lookup import check_command, interpreter_of
 from hardtack.container.tree import remove_tree
 
 
@@ -77,3 +79,47 @@ def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:
     remove_tree(str(tmp_path / "tree"))
     assert (tmp_path / "kept/file").exists() and not (tmp_path / "tree").exists()
     remove_tree(str(tmp_path / "tree"))
+
+
+def elf(loader: bytes) -> bytes:
+    """The head of a 64-bit program that names a loader."""
+    header = b"\x7fELF\x02\x01" + bytes(26) + (64).to_bytes(8, "little") + bytes(14)
+    header += (56).to_bytes(2, "little") + (2).to_bytes(2, "little") + bytes(6)
+    other = (6).to_bytes(4, "little") + bytes(52)
+    wanted = (3).to_bytes(4, "little") + bytes(4) + (176).to_bytes(8, "little") + bytes(16)
+    wanted += (len(loader) + 1).to_bytes(8, "little") + bytes(16)
+    return header + other + wanted + loader + b"\0"
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"#!/bin/sh -e\nrest", "/bin/sh"),
+        (b"#! /usr/bin/env python\n", "/usr/bin/env"),
+        (b"#!relative\n", ""),
+        (b"#!\n", ""),
+        (b"#!/never/ends", ""),
+        (b"", ""),
+        (b"\x7fELF", ""),
+        (b"\x7fELF\x02\x01" + b"\xff" * 100, ""),
+        (elf(b"/lib/ld.so"), "/lib/ld.so"),
+        (elf(b"relative"), ""),
+        (elf(b"/lib/ld.so")[:150], ""),
+    ],
+)
+def test_the_interpreter_of_a_program_is_read_from_its_head(head: bytes, expected: str) -> None:
+    assert interpreter_of(head) == expected
+
+
+@given(st.binary(max_size=400), st.booleans())
+def test_no_program_of_an_image_makes_that_fail(head: bytes, program: bool) -> None:
+    assert isinstance(interpreter_of((b"\x7fELF\x02\x01" if program else b"#!") + head), str)
+
+
+def test_a_missing_interpreter_is_named(inside: int, tmp_path: Path) -> None:
+    (tmp_path / "root/bin/script").write_text("#!/no/such/shell\n")
+    (tmp_path / "root/bin/script").chmod(0o755)
+    with pytest.raises(StartFailed) as caught:
+        check_command(inside, "script", ["PATH=/bin"], "/", "run")
+    assert caught.value.exit_code == 127 and "its interpreter /no/such/shell is not in the image" in str(caught.value)
+    check_command(inside, "script", ["PATH=/bin"], "/", "run", ["/no"])

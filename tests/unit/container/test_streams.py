@@ -105,9 +105,11 @@ def test_what_a_runtime_says_becomes_dockers_exit_code(reason: str, command: str
 def test_the_last_error_of_a_log_is_what_counts(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(
-        '{"msg":"first","level":"warning"}\nno json\n{"msg":"second\\n","level":"error"}\n{"msg":"x","level":"info"}\n'
+        '{"msg":"first","level":"warning"}\n{"msg":"second\\n","level":"error"}\n{"msg":"x","level":"info"}\n'
     )
     assert last_error(str(log)) == "second"
+    log.write_text("executable file `x` not found in $PATH: No such file or directory\n")
+    assert last_error(str(log)).startswith("executable file `x` not found")
     assert last_error(str(tmp_path / "none")) == ""
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from hardtack.container import names, values
-from hardtack.container.client import Keys, parse_keys
 from hardtack.container.errors import InvalidName, InvalidOption, Unsupported
 from hardtack.container.jsonlog import log_limits
+from hardtack.container.keys import Keys, parse_keys
 
 
 @pytest.mark.parametrize(

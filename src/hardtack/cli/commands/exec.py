@@ -62,7 +62,7 @@ def _keys(args: Args) -> bytes:
     if not args.tty or args.detach:
         return b""
     from hardtack.cli.attaching import check_terminal
-    from hardtack.container.client import DEFAULT_KEYS, parse_keys
+    from hardtack.container.keys import DEFAULT_KEYS, parse_keys
 
     check_terminal(args.interactive, True)
     return parse_keys(args.detach_keys or DEFAULT_KEYS)
