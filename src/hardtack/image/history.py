@@ -1,4 +1,4 @@
-"""What made an image: each instruction with the layer it made and what that layer takes."""
+"""What made an image: each instruction with the layer it made and how large that is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Step:
         created_by, comment: as the image says.
         tags: names of the image, at its youngest step.
         layer: the diff id of the layer it made, None where it made none.
-        size: that layer's bytes on disk.
+        size: the bytes of the files in that layer.
     """
 
     __slots__ = ("comment", "created", "created_by", "id", "layer", "size", "tags")

@@ -1,4 +1,7 @@
-"""How large images are: the bytes of their layers on this disk, each layer counted once."""
+"""How large images are: the bytes of the files in their layers, as docker counts them, each layer counted once.
+
+What they take on this disk, which depends on the driver, is `store.usage`'s business.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def layer_sizes(db: Connection) -> dict[str, int]:
-    """Bytes on disk of every layer made mountable, by diff id."""
-    return dict(db.execute("SELECT diff_id, size FROM layer").fetchall())
+    """Bytes of the files in every layer made mountable, by diff id."""
+    return dict(db.execute("SELECT diff_id, content FROM layer").fetchall())
 
 
 def layer_size(db: Connection, diff_id: str) -> int:
-    """Bytes on disk of one layer; of its compressed blob when only that is held; else 0."""
-    row = db.execute("SELECT size FROM layer WHERE diff_id = ?", (diff_id,)).fetchone()
+    """Bytes of the files in one layer; of its compressed blob when only that is held; else 0."""
+    row = db.execute("SELECT content FROM layer WHERE diff_id = ?", (diff_id,)).fetchone()
     if row is None:
         row = db.execute(
             "SELECT blob.size FROM diff JOIN blob ON blob.digest = diff.blob WHERE diff.diff_id = ?", (diff_id,)

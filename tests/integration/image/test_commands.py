@@ -138,7 +138,13 @@ def test_the_history_pairs_instructions_with_layers(app: str) -> None:
     assert table[0].split("  ")[0] == "IMAGE"
     assert tack("history", "-q", "--no-trunc", "app:1") == f"{app}\n<missing>\n"
     plain = tack("history", "--human=false", "--format", "{{.CreatedSince}} {{.Size}}", "app:1").splitlines()
-    assert plain[0] == "2024-05-01T12:00:01Z 0"
+    assert plain == ["2024-05-01T12:00:01Z 0", "2024-05-01T12:00:00Z 4"]
+
+
+def test_sizes_are_those_of_the_files_and_not_what_the_disk_spends_on_them(app: str) -> None:
+    assert tack("history", "--format", "{{.Size}}", "app:1").splitlines() == ["0B", "4B"]
+    assert tack("images", "--format", "{{.Size}}") == "4B\n"
+    assert json.loads(tack("image", "inspect", "app:1"))[0]["Size"] == 4
 
 
 def test_inspect_has_docker_s_shape(root: Root, app: str) -> None:

@@ -42,7 +42,10 @@ def test_a_layer_is_there_after_its_commit_and_not_before(layers: LayerStore, ro
         assert not layers.has(diff_id)
         layer = writer.commit(lease)
     assert layers.has(diff_id)
-    assert (layer.diff_id, layer.files) == (diff_id, 5)
+    assert (layer.diff_id, layer.files, layer.content) == (diff_id, 5, 5000)
+    with layers.writer(diff_id) as again:  # the first one stays, and is told in full
+        again.write(TAR)
+        assert again.commit(lease).content == 5000
     assert layers.sizes([diff_id]) == [layer.size]
     taken = sum(os.lstat(os.path.join(where, name)).st_blocks * 512
                 for where, folders, names in os.walk(layers.path(diff_id)) for name in [*names, *folders])  # fmt: skip

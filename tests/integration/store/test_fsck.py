@@ -86,7 +86,7 @@ def dead_lease(root: Root) -> str:
 
 
 def lose_layer(root: Root) -> str:
-    root.db.execute("INSERT INTO layer VALUES (?, 'erofs', 1, 1, 0)", ("sha256:" + "9" * 64,))
+    root.db.execute("INSERT INTO layer VALUES (?, 'erofs', 1, 1, 1, 0)", ("sha256:" + "9" * 64,))
     return "layer-damaged"
 
 

@@ -86,11 +86,13 @@ class Scanner:
     Attributes:
         size: bytes fed so far.
         count: members handed to the sink so far.
+        content: bytes of the files among them, holes included; an archive's member that comes twice counts twice.
     """
 
     def __init__(self, sink: Sink, limits: Limits = DEFAULT_LIMITS, whiteouts: bool = True) -> None:
         self.size = 0
         self.count = 0
+        self.content = 0
         self._sink = sink
         self._limits = limits
         self._whiteouts = whiteouts
@@ -302,6 +304,7 @@ class Scanner:
             if not (0 <= member.major <= _MAJOR_LIMIT and 0 <= member.minor <= _MINOR_LIMIT):
                 raise ValueError("a device number is too large")
         self.count += 1
+        self.content += size
         return member
 
     def _set_link(self, member: Member, link: bytes) -> None:

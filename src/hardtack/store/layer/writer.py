@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
         driver: str
 
+        @property
+        def content(self) -> int: ...
+
         def write(self, chunk: bytes | memoryview) -> None: ...
 
         def seal(self, tag: str) -> int: ...
@@ -48,14 +51,16 @@ class Layer:
         diff_id: digest of the uncompressed tar.
         size: what it takes on disk, in bytes.
         files: members of its tar.
+        content: bytes of the files among them.
     """
 
-    __slots__ = ("diff_id", "files", "size")
+    __slots__ = ("content", "diff_id", "files", "size")
 
-    def __init__(self, diff_id: Digest, size: int, files: int) -> None:
+    def __init__(self, diff_id: Digest, size: int, files: int, content: int) -> None:
         self.diff_id = diff_id
         self.size = size
         self.files = files
+        self.content = content
 
 
 class LayerWriter:
@@ -110,7 +115,7 @@ class LayerWriter:
         try:
             files = self._builder.seal(diff_id.hex)
             os.fsync(self._lock)
-            layer = Layer(diff_id, size_of(self._path), files)
+            layer = Layer(diff_id, size_of(self._path), files, self._builder.content)
             self._publish(layer, lease)
         except OSError as error:
             raise self._failure(error) from error
@@ -146,9 +151,10 @@ class LayerWriter:
         os.makedirs(folder, mode=0o711, exist_ok=True)
         aside = ""
         with self._root.transaction() as db:
-            row = db.execute("SELECT size, files FROM layer WHERE diff_id = ?", (layer.diff_id,)).fetchone()
+            found = db.execute("SELECT size, files, content FROM layer WHERE diff_id = ?", (layer.diff_id,))
+            row = found.fetchone()
             if row is not None and os.path.exists(target):
-                layer.size, layer.files = row
+                layer.size, layer.files, layer.content = row
             else:
                 if os.path.exists(target):  # of a death between name and row, or about to be collected
                     aside = f"{self._root.path}/layers/{GONE}{os.urandom(8).hex()}"
@@ -156,8 +162,9 @@ class LayerWriter:
                 os.rename(self._path, target)
                 self._path = ""
                 db.execute(
-                    "INSERT OR REPLACE INTO layer (diff_id, driver, size, files, created) VALUES (?, ?, ?, ?, ?)",
-                    (layer.diff_id, self._builder.driver, layer.size, layer.files, time.time()),
+                    "INSERT OR REPLACE INTO layer (diff_id, driver, size, files, content, created)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    (layer.diff_id, self._builder.driver, layer.size, layer.files, layer.content, time.time()),
                 )
             if lease is not None:
                 lease.keep_within(db, [layer.diff_id])

@@ -53,12 +53,13 @@ CREATE TABLE reference (
 );
 CREATE INDEX reference_digest ON reference (digest);
 
--- a layer made mountable; size: bytes on disk
+-- a layer made mountable; size: bytes on disk, content: bytes of the files in it, which is what people are shown
 CREATE TABLE layer (
     diff_id TEXT PRIMARY KEY,
     driver TEXT NOT NULL,
     size INTEGER NOT NULL,
     files INTEGER NOT NULL,
+    content INTEGER NOT NULL,
     created REAL NOT NULL
 );
 

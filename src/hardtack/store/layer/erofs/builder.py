@@ -50,6 +50,11 @@ class ErofsBuilder:
         self._tar = os.open(f"{path}/{TAR}", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._flushed = 0
 
+    @property
+    def content(self) -> int:
+        """Bytes of the files so far."""
+        return self._scanner.content
+
     def write(self, chunk: bytes | memoryview) -> None:
         """Take the next bytes of the tar."""
         view = rest = memoryview(chunk)

@@ -56,6 +56,11 @@ class OverlayBuilder:
         self._file: _File | None = None
         self._dropped = 0
 
+    @property
+    def content(self) -> int:
+        """Bytes of the files so far."""
+        return self._scanner.content
+
     def write(self, chunk: bytes | memoryview) -> None:
         """Take the next bytes of the tar."""
         self._scanner.feed(chunk)
