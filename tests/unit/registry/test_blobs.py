@@ -56,8 +56,7 @@ async def put(blobs: Blobs, data: bytes, algorithm: str = "sha256", cuts: int = 
         async with blobs.append(name, start) as appender:
             await appender.write(data[start : start + step])
     async with blobs.append(name) as appender:
-        assert await appender.seal(digest) == len(data)
-        await appender.publish(digest)
+        assert await appender.publish(digest) == len(data)
     return digest
 
 
@@ -85,15 +84,13 @@ async def test_many_small_writes_arrive_in_order(blobs: Blobs, upload: str) -> N
     async with blobs.append(upload) as appender:
         for part in parts:
             await appender.write(part)
-        assert await appender.seal(digest) == 997 * 3000
-        await appender.publish(digest)
+        assert await appender.publish(digest) == 997 * 3000
     assert await whole(blobs, digest) == b"".join(parts)
 
 
 async def test_nothing_is_readable_before_it_is_published(blobs: Blobs, upload: str) -> None:
     async with blobs.append(upload) as appender:
         await appender.write(b"data")
-        await appender.seal(Digest.of(b"data"))
         with pytest.raises(BlobUnknown):
             await blobs.open(Digest.of(b"data"))
         await appender.publish(Digest.of(b"data"))
@@ -106,7 +103,7 @@ async def test_other_bytes_than_the_digest_names_are_thrown_away(blobs: Blobs, u
     async with blobs.append(upload) as appender:
         await appender.write(b"data")
         with pytest.raises(DigestInvalid):
-            await appender.seal(wrong)
+            await appender.publish(wrong)
     for name in (wrong, Digest.of(b"data")):
         with pytest.raises(BlobUnknown):
             await blobs.open(name)
@@ -122,7 +119,7 @@ async def test_an_upload_that_ends_badly_keeps_what_arrived(blobs: Blobs, upload
     digest = Digest.of(b"x" * 1000 + b"y")
     async with blobs.append(upload, 1000) as appender:
         await appender.write(b"y")
-        assert await appender.seal(digest) == 1001
+        assert await appender.publish(digest) == 1001
 
 
 async def test_one_at_a_time_writes_and_only_at_the_end(blobs: Blobs, upload: str) -> None:
@@ -156,7 +153,7 @@ async def test_a_cancelled_request_leaves_a_consistent_upload(blobs: Blobs, uplo
     assert held
     digest = Digest.of(b"z" * held)
     async with blobs.append(upload, held) as appender:
-        assert await appender.seal(digest) == held
+        assert await appender.publish(digest) == held
 
 
 async def test_discarded_uploads_are_gone_and_abandoned_ones_are_found(blobs: Blobs, upload: str) -> None:
@@ -206,8 +203,7 @@ async def test_an_upload_is_continued_by_a_storage_that_did_not_see_its_beginnin
     digest = Digest.of(b"first second")
     async with other.append(upload, 6) as appender:
         await appender.write(b"second")
-        assert await appender.seal(digest) == 12
-        await appender.publish(digest)
+        assert await appender.publish(digest) == 12
     assert await whole(blobs, digest) == b"first second"
     await other.close()
 
@@ -235,8 +231,7 @@ async def test_bytes_may_come_straight_from_a_socket(blobs: Blobs, upload: str, 
             assert moved is not None
             await asyncio.sleep(0)
         assert await appender.splice(ours.fileno(), 10) is None
-        assert await appender.seal(digest) == 6 + len(data)
-        await appender.publish(digest)
+        assert await appender.publish(digest) == 6 + len(data)
     await sending
     ours.close()
     assert await whole(blobs, digest) == b"before" + data

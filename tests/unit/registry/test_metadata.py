@@ -315,6 +315,13 @@ async def test_a_claim_makes_an_idle_blob_fresh_again(store: Metadata, clock: Cl
     assert await collected(store, 60) == []
 
 
+async def test_a_claim_with_a_wrong_size_is_put_right(store: Metadata) -> None:
+    await store.claim("liar", "a/c", "eve", digest("x"), 999)
+    await put_blob(store, "x")
+    assert await store.blob_size(REPO, digest("x")) == 1
+    assert await store.blob_size("a/c", digest("x")) is None
+
+
 async def test_a_blob_that_a_sparse_manifest_waited_for_is_needed_from_the_start(store: Metadata, clock: Clock) -> None:
     await put_manifest(store, manifest("m", optional=["late"]))
     await put_blob(store, "late")

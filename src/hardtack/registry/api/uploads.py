@@ -92,6 +92,7 @@ async def _whole(call: Call, upload: str, digest: Digest) -> web.StreamResponse:
             await _finish(call, upload, digest, appender)
     except BaseException:
         await call.service.blobs.discard(upload)
+        await call.service.metadata.cancel_upload(upload)
         raise
     return _created(call, digest)
 
@@ -239,11 +240,10 @@ async def _receive(call: Call, appender: Appender, length: int | None = None) ->
 
 
 async def _finish(call: Call, upload: str, digest: Digest, appender: Appender) -> None:
-    """Verify, claim, publish, link: in this order nothing is visible too early, and nothing is collected too early."""
+    """Claim, publish, link: in this order nothing is visible too early, and nothing is collected too early."""
     metadata, repository = call.service.metadata, call.repository
-    size = await appender.seal(digest)
-    await metadata.claim(upload, repository, call.caller.name, digest, size)
-    await appender.publish(digest)
+    await metadata.claim(upload, repository, call.caller.name, digest, appender.offset)
+    size = await appender.publish(digest)
     await metadata.finish_upload(upload, repository, digest, size)
 
 

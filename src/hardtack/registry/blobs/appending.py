@@ -14,12 +14,15 @@ from hardtack.registry.blobs.threads import settled
 from hardtack.registry.errors import DigestInvalid, RegistryError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from hardtack.oci.digest import Digest
     from hardtack.registry.blobs.files import FileBlobs
 
 BATCH = 1 << 20
 _IOV_LIMIT = 512
-_PIECE = 256 << 10
+_PIECE = 1 << 20
+_REREAD = 256 << 10
 
 
 @dataclass(slots=True)
@@ -97,7 +100,7 @@ class FileAppender:
             await self._hand_over()
             await self._landed()
             self._splicer = Splicer(source, self._descriptor)
-            self._buffer = memoryview(bytearray(_PIECE))
+            self._buffer = memoryview(bytearray(_REREAD))
         try:
             moved = await self._blobs.run(self._pump, self._splicer, count)
         except RegistryError:
@@ -107,15 +110,22 @@ class FileAppender:
         return moved
 
     def _pump(self, splicer: Splicer, count: int) -> int | None:
-        """Splice and hash by turns, in pieces that the processor's cache still holds when they are hashed."""
+        """Splice piece after piece while another thread hashes the one before."""
         total = 0
-        while total < count:
-            moved = splicer.move(min(_PIECE, count - total))
-            if not moved:
-                return total or moved
-            self._hash_file(self.offset + total, moved)
-            total += moved
-        return total
+        hashing: Future[None] | None = None
+        try:
+            while total < count:
+                moved = splicer.move(min(_PIECE, count - total))
+                if not moved:
+                    return total or moved
+                if hashing is not None:
+                    hashing.result()
+                hashing = self._blobs.hashers.submit(self._hash_file, self.offset + total, moved)
+                total += moved
+            return total
+        finally:
+            if hashing is not None:
+                hashing.result()
 
     def _hash_file(self, start: int, count: int) -> None:
         while count and self.running is not None:
@@ -140,25 +150,32 @@ class FileAppender:
                 self._splicer.close()
                 self._splicer = None
 
-    async def seal(self, digest: Digest) -> int:
-        await self._hand_over()
+    async def publish(self, digest: Digest) -> int:
         await self._landed()
+        batch, self._waiting, self._waiting_size = self._waiting, [], 0
+        try:
+            await self._blobs.run(self._finish, batch, digest)
+        except RegistryError:
+            await self._drop()
+            raise
+        self.gone = True
+        return self.offset
+
+    def _finish(self, batch: list[bytes], digest: Digest) -> None:
+        """The last bytes and everything after them, in one visit to a thread."""
+        if batch:
+            self._store(batch)
+            self._hash(batch)
         running = self.running
         if running is not None and running.algorithm == digest.algorithm:
             actual = f"{running.algorithm}:{running.hash.hexdigest()}"
         else:
-            actual = await self._blobs.run(_hash_again, self._descriptor, digest.algorithm)
+            actual = _hash_again(self._descriptor, digest.algorithm)
         if actual != digest:
-            await self._drop()
             raise DigestInvalid(
                 "the uploaded bytes do not have the digest that was given", {"given": digest, "actual": actual}
             )
-        await self._blobs.run(os.fsync, self._descriptor)
-        return self.offset
-
-    async def publish(self, digest: Digest) -> None:
-        await self._blobs.run(self._blobs.publish, self._path, digest)
-        self.gone = True
+        self._blobs.publish(self._path, self._descriptor, digest)
 
     async def _drop(self) -> None:
         self.gone = True

@@ -34,7 +34,7 @@ from hardtack.registry.errors import (
 )
 from hardtack.registry.names import is_upload
 from hardtack.store.blob import BlobStore
-from hardtack.store.disk import is_full
+from hardtack.store.disk import is_full, sync_path
 from hardtack.store.errors import BlobTooLarge
 from hardtack.store.errors import BlobUnknown as NoSuchFile
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _THREADS = 8
+_HASHERS = 4
 _RUNNING_LIMIT = 1024
 _CHUNK = 256 << 10
 
@@ -53,6 +54,8 @@ class FileBlobs:
 
     Args:
         path: the registry's root.
+    Attributes:
+        hashers: threads that hash what others write.
     """
 
     chunk_min = 0
@@ -65,10 +68,13 @@ class FileBlobs:
         for folder in (self._uploads, self._trash, f"{path}/blobs"):
             os.makedirs(folder, mode=0o700, exist_ok=True)
         self._threads = ThreadPoolExecutor(_THREADS, "registry-blobs")
+        # Apart from the others, which wait for them.
+        self.hashers = ThreadPoolExecutor(_HASHERS, "registry-hashes")
         self._running: OrderedDict[str, Running] = OrderedDict()
 
     async def close(self) -> None:
         self._threads.shutdown()
+        self.hashers.shutdown()
 
     async def run(self, work: Callable[..., T], *args: Any) -> T:
         """Do file work in a thread. It is waited for even when the caller is cancelled, since it uses descriptors.
@@ -85,7 +91,11 @@ class FileBlobs:
     # Uploads
 
     async def begin(self, upload: str) -> None:
-        await self.run(_create, self._path(upload))
+        try:
+            # In the event loop: making an empty file is quicker than asking a thread to.
+            os.close(os.open(self._path(upload), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise failure(error) from error
 
     async def received(self, upload: str) -> int | None:
         try:
@@ -134,11 +144,13 @@ class FileBlobs:
     async def abandoned(self, idle: float) -> list[str]:
         return await self.run(_older, self._uploads, time.time() - idle)
 
-    def publish(self, path: str, digest: Digest) -> None:
-        """Turn a sealed file into the blob; a blob that is there already serves as well. Blocking."""
-        if self._store.size(digest) == os.stat(path).st_size:
+    def publish(self, path: str, descriptor: int, digest: Digest) -> None:
+        """Turn a verified file into the blob, or drop it when the blob is there. Durable on return; blocking."""
+        if self._store.size(digest) == os.fstat(descriptor).st_size:
             os.unlink(path)
+            sync_path(os.path.dirname(self._store.path_of(digest)))  # whoever made it may not have come that far
         else:
+            os.fsync(descriptor)
             self._store.publish(path, digest)
 
     # Blobs
@@ -207,10 +219,6 @@ class FileBlob:
 def failure(error: OSError) -> RegistryError:
     """What an error of the file system means to a caller."""
     return StorageFull() if is_full(error) else StorageBroken((error.strerror or str(error)).lower())
-
-
-def _create(path: str) -> None:
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _open_locked(upload: str, path: str) -> int:

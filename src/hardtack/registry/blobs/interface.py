@@ -1,8 +1,8 @@
 """What the registry asks of a storage of blobs, whether it is a folder or an object store.
 
-An upload is bytes in a growing row under an id; sealing verifies them against a digest and makes them durable;
-publishing makes them the blob of that digest. Nothing can be read before it was published. The storage knows nothing
-of repositories: who may see which blob is said by the metadata.
+An upload is bytes in a growing row under an id; publishing verifies them against a digest, makes them durable and then
+the blob of that digest. Nothing can be read before. The storage knows nothing of repositories: who may see which blob
+is said by the metadata.
 """
 
 from __future__ import annotations
@@ -72,18 +72,15 @@ class Appender(Protocol):
         """
         ...
 
-    async def seal(self, digest: Digest) -> int:
-        """Verify that the upload is what a digest names, and make it durable. Nothing is written afterwards.
+    async def publish(self, digest: Digest) -> int:
+        """Verify that the upload is what a digest names, make it durable, and make it the blob.
 
         Returns:
-            Its size in bytes.
+            Its size in bytes; the blob can be read, and the upload is gone.
         Raises:
             DigestInvalid: it is something else; the upload is gone.
+            StorageFull, StorageBroken: as `write`.
         """
-        ...
-
-    async def publish(self, digest: Digest) -> None:
-        """Make the sealed upload the blob. The blob is durable and readable on return; the upload is gone."""
         ...
 
 

@@ -124,7 +124,9 @@ class Writing(Protocol):
         ...
 
     async def claim(self, upload: str, repository: str, who: str, digest: str, size: int) -> None:
-        """Announce that the session is about to make its bytes a blob; from now on nothing collects it.
+        """Announce that the session is about to make its bytes a blob; from now on nothing collects that.
+
+        The bytes are not yet verified: a claim protects, and gives access to nothing.
 
         The session need not have been opened. May be lost with the power, since then no link was made either.
         """

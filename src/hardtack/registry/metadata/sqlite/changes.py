@@ -43,8 +43,11 @@ def claim(db: sqlite3.Connection, upload: str, repository: str, who: str, digest
 
 
 def finish_upload(db: sqlite3.Connection, upload: str, repository: str, digest: str, size: int, now: float) -> None:
-    """Link a blob that is on disk and close its session."""
-    db.execute("INSERT INTO blob VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING", (digest, size, now, now))
+    """Link a blob that is on disk and close its session. Its size is certain now; a claim may have been wrong."""
+    db.execute(
+        "INSERT INTO blob VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET size = excluded.size",
+        (digest, size, now, now),
+    )
     _link(db, _repository(db, repository, now), digest, now)
     db.execute("UPDATE upload SET finished = 1, digest = ?, touched = ? WHERE id = ?", (digest, now, upload))
 
