@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hardtack.container.reset import in_kernel, reset
 from hardtack.store.root import Root
 from support.world import take_down
 
@@ -23,5 +24,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Root]:
     try:
         yield opened
     finally:
+        if in_kernel(opened):
+            reset(opened, force=True)
         opened.close()
         take_down(tmp_path)

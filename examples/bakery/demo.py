@@ -25,6 +25,7 @@ TACK = str(Path(sys.executable).parent / "tack")
 COOKIES = ("classic", "vegan", "gooey")
 ON_THE_WAY = ("Preparing", "Pushing", "Pulling fs layer", "Waiting", "Downloading", "Extracting")
 BAKERIES = 3
+STORES = ("store", "second-store")
 
 
 class Demo:
@@ -36,7 +37,7 @@ class Demo:
         self.repository = f"127.0.0.1:{self.port}/bakery/cookies"
         self.page = f"http://127.0.0.1:{self.port}/"
         self.registry: subprocess.Popen[bytes] | None = None
-        self.containers: list[tuple[str, str]] = []
+        self.containers: list[str] = []
 
     def environment(self, store: str) -> dict[str, str]:
         root = self.home / store
@@ -77,9 +78,10 @@ class Demo:
         wait_for(f"{self.page}v2/", 20)
 
     def close(self) -> None:
-        for store, name in reversed(self.containers):
+        """Throw both stores away, then close the registry."""
+        for store in STORES:
             subprocess.run(
-                [TACK, "rm", "-f", "-v", name], check=False, env=self.environment(store), capture_output=True
+                [TACK, "system", "reset", "-f"], check=False, env=self.environment(store), capture_output=True
             )
         if self.registry is not None:
             self.registry.terminate()
@@ -153,7 +155,7 @@ def bake(demo: Demo) -> None:
     demo.tack("volume", "create", "tray")
     for number in range(1, BAKERIES + 1):
         name = f"bakery-{number}"
-        demo.containers.append(("store", name))
+        demo.containers.append(name)
         demo.tack(
             "run",
             "-d",
@@ -206,13 +208,14 @@ def move(demo: Demo) -> None:
 
 def clear_away(demo: Demo) -> None:
     step("9. The shop closes: containers stop and go, and the store says what it still holds.")
-    names = [name for store, name in demo.containers if store == "store"]
-    demo.tack("stop", *names)
-    demo.tack("rm", "-v", *names)
-    demo.containers.clear()
+    demo.tack("stop", *demo.containers)
+    demo.tack("rm", "-v", *demo.containers)
     demo.tack("volume", "rm", "tray")
     demo.tack("system", "df")
     demo.tack("system", "fsck")
+    step("10. Both stores are thrown away, with their bridges and everything else they had in the kernel.")
+    for store in STORES:
+        demo.tack("system", "reset", "-f", store=store)
 
 
 def main() -> int:
@@ -249,12 +252,14 @@ def main() -> int:
 
 def how_to_end(demo: Demo) -> str:
     """The words that put away what `--keep` left."""
-    store = f"HARDTACK_ROOT={demo.home}/store HARDTACK_RUN={demo.home}/store/run"
-    names = " ".join(name for _, name in demo.containers)
+    resets = "".join(
+        f"  HARDTACK_ROOT={demo.home}/{store} HARDTACK_RUN={demo.home}/{store}/run tack system reset -f\n"
+        for store in STORES
+    )
     registry = demo.registry.pid if demo.registry else ""
     return (
         f"Kept: the registry and the containers run on, their files are in {demo.home}. To end it:\n"
-        f"  {store} tack rm -f -v {names}; kill {registry}; rm -r {demo.home}"
+        f"{resets}  kill {registry}; rm -r {demo.home}"
     )
 
 

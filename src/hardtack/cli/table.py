@@ -108,6 +108,7 @@ GROUPS: dict[str, tuple[str, Table]] = {
             "info": COMMANDS["info"],
             "prune": ("system_prune", "Remove what nothing uses"),
             "fsck": ("system_fsck", "Check the store, and repair it"),
+            "reset": ("system_reset", "Throw away everything of this root"),
             "why": ("system_why", "Show why a blob or a layer is kept"),
         },
     ),

@@ -9,7 +9,7 @@ import os
 import time
 
 from hardtack import jsontext
-from hardtack.container import placing, rootfs
+from hardtack.container import groups, placing, rootfs
 from hardtack.container.enclosure import Enclosure
 from hardtack.container.errors import StartFailed
 from hardtack.container.host import Host
@@ -257,9 +257,10 @@ def _call_runtime(
         *stdio.console_arguments(),
         paths.id,
     ]
-    pid = enclosure.spawn(arguments, stdio.child, paths.run)
-    stdio.close_child()
-    _, status = os.waitpid(pid, 0)
+    with groups.Kept(root):
+        pid = enclosure.spawn(arguments, stdio.child, paths.run)
+        stdio.close_child()
+        _, status = os.waitpid(pid, 0)
     running.started = time.time()
     if status != 0:
         from hardtack.container.refusals import last_error, start_failure
@@ -281,6 +282,8 @@ def _clear(path: str) -> None:
 def forget_runtime_state(root: Root, runtime: Runtime, ident: str) -> None:
     """Take away what the runtime keeps of a container that has ended: its state and its control group.
 
+    With the last container of a root the root's own group goes.
+
     Done by hand for crun and runc, whose state is one directory: starting them only for this costs more than the
     container. Where a process is left, or for another runtime, it is asked to do it.
     """
@@ -289,10 +292,11 @@ def forget_runtime_state(root: Root, runtime: Runtime, ident: str) -> None:
 
     state = f"{root.run}/oci/state/{ident}"
     if not os.path.isdir(state):
-        return
-    if runtime.kind in ("crun", "runc") and cgroup.remove(cgroup_of(root, ident)):
+        pass  # it did not get that far
+    elif runtime.kind in ("crun", "runc") and cgroup.remove(cgroup_of(root, ident)):
         remove_tree(state)
-        return
-    from hardtack.container.runtime import call
+    else:
+        from hardtack.container.runtime import call
 
-    call(root, runtime, ["delete", "--force", ident], f"clean up container {ident[:12]}")
+        call(root, runtime, ["delete", "--force", ident], f"clean up container {ident[:12]}")
+    groups.tidy(root)

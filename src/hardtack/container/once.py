@@ -12,7 +12,7 @@ import os
 import select
 
 from hardtack import jsontext
-from hardtack.container import placing, rootfs
+from hardtack.container import groups, placing, rootfs
 from hardtack.container.create import merge
 from hardtack.container.enclosure import Enclosure
 from hardtack.container.errors import StartFailed
@@ -278,8 +278,9 @@ class _Once:
         given = [descriptor if descriptor >= 0 else null for descriptor in streams]
         arguments = [*self._runtime.arguments(self._root.run, log), "run", "--detach", "--bundle", self._place]
         arguments += ["--pid-file", f"{self._place}/pid", self._ident]
-        pid = enclosure.spawn(arguments, given, self._place)
-        _, status = os.waitpid(pid, 0)
+        with groups.Kept(self._root):
+            pid = enclosure.spawn(arguments, given, self._place)
+            _, status = os.waitpid(pid, 0)
         if status != 0:
             raise start_failure(last_error(log), command, command, "run")
         with open(f"{self._place}/pid", encoding="ascii") as file:

@@ -9,6 +9,7 @@ import os
 import subprocess
 
 from hardtack import jsontext
+from hardtack.container import groups
 from hardtack.container.host import Host
 from hardtack.container.refusals import last_error
 from hardtack.container.runtime import PREFERRED, Runtime, unavailable
@@ -95,7 +96,8 @@ def _try(root: Root, runtime: Runtime) -> str:
         spec = make_spec({"Cmd": [_NO_PROGRAM]}, {"NetworkMode": "none"}, placed, Host.probe())
         with open(f"{bundle}/config.json", "w", encoding="utf-8") as file:
             file.write(jsontext.dumps(spec))
-        code = _run(root, runtime, bundle, ident)
+        with groups.Kept(root):
+            code = _run(root, runtime, bundle, ident)
         reason = last_error(f"{bundle}/log")
         if code == 0 or _NO_PROGRAM in reason:
             return ""
@@ -103,6 +105,7 @@ def _try(root: Root, runtime: Runtime) -> str:
     finally:
         _run_quietly(root, runtime, ident, bundle)
         cgroup.remove(group)
+        groups.tidy(root)
         _remove(bundle)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 
-from hardtack.container import rootfs, states
+from hardtack.container import groups, rootfs, states
 from hardtack.container.remove import clean_run, erase
 from hardtack.container.row import COLUMNS, Container, Paths, cgroup_of, claim, get
 from hardtack.container.tree import remove_tree
@@ -103,6 +103,7 @@ def end_processes(root: Root, ident: str) -> None:
             break
         time.sleep(0.002)
     remove_tree(f"{root.run}/oci/state/{ident}")
+    groups.tidy(root)
 
 
 def _runtimes_of(ident: str) -> set[int]:
@@ -137,8 +138,8 @@ def sweep(root: Root) -> list[str]:
     known = {row[0] for row in root.db.execute("SELECT id FROM container")}
     from hardtack.container.once import is_running
 
-    groups = cgroup.children(f"/hardtack-{root.id}")
-    stray = (groups | _names(f"{root.run}/containers") | _names(f"{root.run}/oci/state")) - known
+    stray = cgroup.children(groups.parent_of(root))
+    stray = (stray | _names(f"{root.run}/containers") | _names(f"{root.run}/oci/state")) - known
     stray |= {row[0] for row in root.db.execute("SELECT container FROM endpoint")} - known
     for ident in sorted(stray):
         if is_running(ident):

@@ -104,12 +104,14 @@ def erase(root: Root, ident: str, volumes: bool = True) -> None:
     Args:
         volumes: its anonymous volumes go too.
     """
+    from hardtack.container import groups
     from hardtack.linux import cgroup
 
     paths = Paths(root, ident)
     remove_tree(paths.durable)
     remove_tree(paths.run)
     cgroup.remove(cgroup_of(root, ident))
+    groups.tidy(root)
     if root.db.execute("SELECT 1 FROM volume_use WHERE container = ?", (ident,)).fetchone() is not None:
         from hardtack.volume.mounts import drop
 

@@ -37,13 +37,13 @@ def destroy_world(root: Root, force: bool = False) -> bool:
         StillAttached: containers run, and `force` is not given.
         NetlinkError, NftablesError: the kernel refused.
     """
-    with bridge.HostLock(), Netlink() as netlink:
-        with root.transaction() as db:
-            count = db.execute("SELECT count(*) FROM endpoint").fetchone()[0]
-            if count and not force:
-                raise StillAttached(count)
-            db.execute("DELETE FROM endpoint")
-            db.execute("DELETE FROM port")
+    # Inside the transaction, and in this order, as a start does: what reserves an address finds all or nothing of it.
+    with root.transaction() as db, bridge.HostLock(), Netlink() as netlink:
+        count = db.execute("SELECT count(*) FROM endpoint").fetchone()[0]
+        if count and not force:
+            raise StillAttached(count)
+        db.execute("DELETE FROM port")
+        db.execute("DELETE FROM endpoint")
         bridges = {row[0] for row in db.execute("SELECT bridge FROM network WHERE bridge <> ''")}
         bridges.add(bridge.bridge_name(root.id))
         found = _remove_links(netlink, bridges)

@@ -54,7 +54,7 @@ class Root:
         Raises:
             RootUnusable: it does not exist, or it may not be read or written.
         """
-        path = os.path.abspath(path or os.environ.get("HARDTACK_ROOT") or _default_path())
+        path = root_path(path)
         try:
             ident = _read_id(path)
             if not ident:
@@ -198,6 +198,11 @@ class Transaction:
     def _relax(self) -> None:
         if self._durable:
             self._db.execute("PRAGMA synchronous = NORMAL")
+
+
+def root_path(path: str | None = None) -> str:
+    """The absolute path of the root at `path`, else at HARDTACK_ROOT, else at the default of this user."""
+    return os.path.abspath(path or os.environ.get("HARDTACK_ROOT") or _default_path())
 
 
 def _default_path() -> str:

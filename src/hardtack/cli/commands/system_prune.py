@@ -43,6 +43,7 @@ def run(args: Args, streams: Streams) -> int:
         freed += _volumes(root, filters, streams)
     _builds(root, filters.values, args.all, streams)
     freed += _images(root, filters.values, args.all, streams)
+    _kernel(root)
     streams.out.write(f"Total reclaimed space: {size(freed)}\n")
     return 0
 
@@ -98,6 +99,25 @@ def _images(root: Root, filters: Mapping[str, Sequence[str]], everything: bool, 
     done = prune(root, everything, filters)
     _show("Deleted Images:", done.lines(), streams)
     return done.freed + (collect(root, partials_older=0).freed if everything else 0)
+
+
+def _kernel(root: Root) -> None:
+    """The bridge, the packet filter table and the control group go too while nothing runs; the next start makes them.
+
+    They are no data, so no filter spares them.
+    """
+    import os
+
+    from hardtack.container.groups import tidy
+    from hardtack.network.world import StillAttached, destroy_world
+
+    if os.geteuid() != 0:
+        return  # there are none
+    tidy(root)
+    try:
+        destroy_world(root)
+    except StillAttached:
+        return
 
 
 def _show(title: str, lines: Sequence[str], streams: Streams) -> None:
