@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 FOLDER = Path(os.environ.get("PEERS", "/tmp/peers"))
@@ -31,6 +32,11 @@ MODULES = {
         "",
     ),
 }
+MODULES["conformance"] = (
+    "github.com/opencontainers/distribution-spec/conformance@latest",
+    "github.com/opencontainers/distribution-spec/conformance",
+    "",
+)
 BESIDE = {"dockerd": ("docker-proxy",), "containerd": ("containerd-shim-runc-v2",)}
 
 
@@ -63,3 +69,7 @@ def build(name: str) -> bool:
             print(f"- {name}: cannot be built here: {done.stderr.strip().splitlines()[-1:]}")
             return False
     return True
+
+
+if __name__ == "__main__":
+    sys.exit(0 if folder(*sys.argv[1:]) else 1)
