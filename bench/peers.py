@@ -31,12 +31,12 @@ MODULES = {
         "github.com/distribution/distribution/v3/cmd/registry",
         "",
     ),
+    "conformance": (
+        "github.com/opencontainers/distribution-spec/conformance@latest",
+        "github.com/opencontainers/distribution-spec/conformance",
+        "",
+    ),
 }
-MODULES["conformance"] = (
-    "github.com/opencontainers/distribution-spec/conformance@latest",
-    "github.com/opencontainers/distribution-spec/conformance",
-    "",
-)
 BESIDE = {"dockerd": ("docker-proxy",), "containerd": ("containerd-shim-runc-v2",)}
 
 
