@@ -164,18 +164,32 @@ def entries(root: Root) -> list[Entry]:
     return [Entry(*row) for row in rows]
 
 
-def prune(root: Root, unused_since: float | None = None, dry_run: bool = False) -> list[Entry]:
+def prune(root: Root, unused_since: float | None = None, dry_run: bool = False, dangling: bool = False) -> list[Entry]:
     """Forget entries, so that the next collection may free their layers; what images use stays with them.
 
     Args:
         unused_since: only entries not used since that moment (seconds since the epoch); None for all.
+        dangling: only entries that free something: nothing but the cache keeps their layers.
         dry_run: only say which.
     Returns:
         The entries forgotten.
     """
     with root.transaction() as db:
         chosen = [entry for entry in entries(root) if unused_since is None or entry.used < unused_since]
+        if dangling:
+            lonely = _lonely(db)
+            chosen = [entry for entry in chosen if entry.key in lonely]
         if not dry_run:
             for entry in chosen:
                 _drop(db, entry.key)
     return chosen
+
+
+def _lonely(db: Connection) -> set[str]:
+    """Keys of entries whose layer, or its blob, would be garbage without the cache."""
+    from hardtack.store.reach import garbage
+
+    steps = db.execute("SELECT key, diff_id, blob FROM build_step WHERE diff_id <> ''").fetchall()
+    blobs, layers = garbage(db, [f"build:{key}" for key, _, _ in steps])
+    unkept = {*blobs, *(digest for digest, _ in layers)}
+    return {key for key, *digests in steps if not unkept.isdisjoint(digests)}

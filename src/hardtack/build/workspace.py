@@ -42,7 +42,7 @@ class Workspace:
                 path = f"{self.base}/{self.id}"
                 os.mkdir(path, 0o700)
                 lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                if _locked(lock) and _is(path, lock):
+                if _locked(lock) and is_at(path, lock):
                     break
                 os.close(lock)  # somebody took the new folder for a dead one
                 self.id = os.urandom(6).hex()
@@ -144,7 +144,8 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def _is(path: str, descriptor: int) -> bool:
+def is_at(path: str, descriptor: int) -> bool:
+    """Whether the folder that is open is still the one at this path."""
     try:
         found = os.stat(path)
     except FileNotFoundError:

@@ -1,6 +1,8 @@
 """How the disk is used, in docker's four kinds and the rest, so that the sum is what `du` says of the root.
 
-Sizes are blocks on disk, not lengths. What a kind could give back is computed by the rules of collection.
+Sizes are blocks on disk, not lengths. What a kind could give back is computed by the rules of collection, for all
+kinds together: a layer that an unused image and the build cache both keep is the image's to give. Directories that
+stay when they are empty count as bookkeeping.
 """
 
 from __future__ import annotations
@@ -46,10 +48,10 @@ class Share:
 
 def usage(root: Root) -> list[Share]:
     """The shares of every kind; their sizes add up to `du` of the root."""
-    content = tree_size(f"{root.path}/blobs") + tree_size(f"{root.path}/layers")
-    cached = _only_for_builds(root)
+    builds = [row[0] for row in root.db.execute("SELECT DISTINCT holder FROM keep WHERE holder LIKE 'build:%'")]
+    cached = would_free(root, builds).freed if builds else 0
     shares = [
-        _images(root, content - cached),
+        _images(root, builds, cached),
         _containers(root),
         _volumes(root),
         _builds(root, cached),
@@ -60,7 +62,7 @@ def usage(root: Root) -> list[Share]:
     return shares
 
 
-def _images(root: Root, size: int) -> Share:
+def _images(root: Root, builds: list[str], cached: int) -> Share:
     rows = root.db.execute("SELECT digest, config FROM image").fetchall()
     used = images_in_use(root.db)
     active = [row for row in rows if row[0] in used or row[1] in used]
@@ -68,7 +70,18 @@ def _images(root: Root, size: int) -> Share:
     blobs, layers = garbage(root.db, [f"lease:{ident}" for ident in dead_leases(root.db)])
     wasted = sum(disk_size(root.blobs.path_of(digest)) for digest in blobs) + sum(size for _, size in layers)
     ids = {row[1] for row in rows}
-    return Share(IMAGES, len(ids), len({row[1] for row in active}), size, wasted + would_free(root, idle).freed)
+    freed = would_free(root, [*idle, *builds]).freed - cached
+    return Share(IMAGES, len(ids), len({row[1] for row in active}), _content(root) - cached, wasted + freed)
+
+
+def _content(root: Root) -> int:
+    """Blobs and layers, without the directories that sort them."""
+    total = sum(disk_size(root.blobs.path_of(digest)) for digest in root.blobs)
+    base = f"{root.path}/layers"
+    for algorithm in os.listdir(base):
+        path = f"{base}/{algorithm}"
+        total += tree_size(path) if algorithm.startswith(".") else _inside(path)
+    return total
 
 
 def _containers(root: Root) -> Share:
@@ -88,14 +101,8 @@ def _volumes(root: Root) -> Share:
 
 def _builds(root: Root, cached: int) -> Share:
     (total,) = root.db.execute("SELECT count(DISTINCT holder) FROM keep WHERE holder LIKE 'build:%'").fetchone()
-    size = _inside(f"{root.path}/build") + cached
-    return Share(BUILD, total, 0, size, size)
-
-
-def _only_for_builds(root: Root) -> int:
-    """Bytes of content that nothing but the build cache keeps."""
-    holders = [row[0] for row in root.db.execute("SELECT DISTINCT holder FROM keep WHERE holder LIKE 'build:%'")]
-    return would_free(root, holders).freed if holders else 0
+    reclaimable = _inside(f"{root.path}/build/cache") + cached
+    return Share(BUILD, total, 0, _inside(f"{root.path}/build/work") + reclaimable, reclaimable)
 
 
 def _downloads(root: Root) -> Share:

@@ -14,14 +14,19 @@ from pathlib import Path
 import pytest
 
 from hardtack.build import cache
+from hardtack.build.dockerfile.mounts import parse_mount
 from hardtack.build.errors import BuildError, StepFailed
+from hardtack.build.steps.caches import CacheFolder
+from hardtack.cli.units import size
 from hardtack.image.remove import remove
 from hardtack.oci.reference import Reference
 from hardtack.store.collect import collect
 from hardtack.store.fsck import fsck
 from hardtack.store.root import Root
+from hardtack.store.usage import REST, usage
 from support.kitchen import Kitchen, Recorder
 
+TACK = str(Path(sys.executable).parent / "tack")
 BASE = """FROM busybox
 ARG VERSION=1
 ENV MODE=a
@@ -141,6 +146,41 @@ def test_pruning_forgets_steps_and_keeps_what_images_use(kitchen: Kitchen) -> No
     again = kitchen.build()
     assert again.steps["COPY one /"] == "DONE"
     assert list(fsck(kitchen.root)) == []
+
+
+def test_what_df_says_can_be_freed_is_what_a_prune_frees_and_says(kitchen: Kitchen) -> None:
+    kitchen.write("one", "1" * 100_000)
+    kitchen.build(
+        "FROM busybox AS a\nRUN echo big > /a\nFROM busybox\nCOPY one /\nCOPY --from=a /a /\n"
+        "RUN --mount=type=cache,target=/c echo kept > /c/f && echo x > /x"
+    )
+    assert os.listdir(f"{kitchen.root.path}/build/cache")
+    root = kitchen.root
+    before = {share.kind: share for share in usage(root)}
+    reclaimable = sum(share.reclaimable for share in before.values())
+    assert reclaimable > 200_000
+    said = subprocess.run([TACK, "system", "prune", "-af"], capture_output=True, text=True, check=True).stdout
+    assert said.endswith(f"Total reclaimed space: {size(reclaimable)}\n")
+    after = {share.kind: share for share in usage(root)}
+    assert [(kind, share.size, share.reclaimable) for kind, share in after.items() if share.size] == [
+        (REST, after[REST].size, 0)
+    ]
+    assert sum(share.size for kind, share in before.items() if kind != REST) == reclaimable
+    assert os.listdir(f"{root.path}/build/cache") == []
+
+
+def test_a_prune_without_all_takes_only_what_no_image_has_and_caches_that_nobody_uses(kitchen: Kitchen) -> None:
+    lines = "FROM busybox AS a\nRUN echo big > /a\nFROM busybox\nCOPY one /\nCOPY --from=a /a /b\n"
+    kitchen.write("one", "1")
+    kitchen.build(lines + "RUN --mount=type=cache,target=/c,id=idle echo kept > /c/f")
+    used = CacheFolder(kitchen.root, "used", parse_mount("type=cache,target=/c", str))
+    with used:
+        subprocess.run([TACK, "system", "prune", "-f"], capture_output=True, text=True, check=True)
+        assert os.path.isdir(used.path)
+        assert len(os.listdir(f"{kitchen.root.path}/build/cache")) == 1
+    again = kitchen.build()
+    assert again.steps["COPY one /"] == "CACHED"
+    assert again.steps["RUN echo big > /a"] == "DONE"
 
 
 def test_an_image_that_is_gone_is_made_again_from_the_cache(kitchen: Kitchen) -> None:

@@ -16,8 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from hardtack.build import cache
+from hardtack.build.state import Layer
+from hardtack.image.find import find
 from hardtack.oci.digest import Digest
 from hardtack.store.layer import LayerStore
+from hardtack.store.layer.pack import pack
+from hardtack.store.lease import Lease
 from hardtack.store.root import Root
 from support.images import make_image
 from support.layouts import Layout, sha256
@@ -334,19 +339,22 @@ def test_the_store_says_what_it_holds_why_and_whether_it_is_sound(root: Root, ap
 
 def test_a_system_prune_takes_every_kind_that_is_unused(root: Root, app: str) -> None:
     make_image(root, "", b"x" * 100_000)
-    root.db.execute(
-        "INSERT INTO build_step (key, instruction, created, made, used) VALUES ('old', 'RUN x', '', 0, 0),"
-        " ('new', 'RUN y', '', 0, strftime('%s', 'now'))"
-    )
+    with Lease(root, "test") as lease:
+        blob, layer = pack(LayerStore(root), [files_tar({"only": b"cached"})], lease)
+        cache.StepCache(root).store(["lonely"], cache.Result(Layer(layer.diff_id, blob), ""), "COPY x /")
+    image = find(root, "app:1")
+    shared = Layer(image.config.diff_ids[0], image.manifest.layers[0])
+    cache.StepCache(root).store(["shared"], cache.Result(shared, ""), "COPY y /")
     with root.blobs.ingest(Digest.of(b"cut")) as ingest:
         ingest.write(b"c")
     said = tack("system", "prune", data=b"n\n")
     assert said == (
         "WARNING! This will remove:\n  - all stopped containers\n  - all dangling images\n"
-        "  - build cache not used for 24h\n\nAre you sure you want to continue? [y/N] "
+        "  - all dangling build cache\n\nAre you sure you want to continue? [y/N] "
     )
     said = tack("system", "prune", "-f")
-    assert said.startswith("Deleted build cache objects:\nold\n\nDeleted Images:\ndeleted: sha256:")
+    assert said.startswith("Deleted Images:\ndeleted: sha256:")
+    assert "\n\nDeleted build cache objects:\nlonely\n\nTotal" in said
     assert "Total reclaimed space: 1" in said
     assert len(os.listdir(f"{root.path}/ingest")) == 1
     said = tack("system", "prune", "-af", "--filter", "label=none")

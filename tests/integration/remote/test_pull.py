@@ -85,10 +85,10 @@ def test_nothing_is_said_to_be_pulled_before_the_registry_knows_it(root: Root, r
     fetch(root, registry)
     lines = Lines()
     del registry.manifests["a/b:1"]
-    with pytest.raises(PullFailed, match="manifest for .*/a/b:1 not found: manifest unknown"):
+    with pytest.raises(PullFailed, match=r"manifest for .*/a/b:1 not found: manifest unknown"):
         fetch(root, registry, progress=lines)
     assert lines.lines == []
-    with pytest.raises(PullFailed, match="repository .*/c/d not found: name unknown"):
+    with pytest.raises(PullFailed, match=r"repository .*/c/d not found: name unknown"):
         pull_all_tags(root, Reference.parse(f"{registry.host}/c/d"), client=client_of(registry.host))
 
 

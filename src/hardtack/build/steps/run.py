@@ -6,8 +6,6 @@ directory and what is bound into it are.
 
 from __future__ import annotations
 
-import json
-
 from hardtack.build.arguments import PROXIES
 from hardtack.build.context.glob import clean
 from hardtack.build.dockerfile import expand
@@ -19,6 +17,7 @@ from hardtack.build.metadata import shell_words
 from hardtack.build.state import PATH
 from hardtack.build.steps.secrets import secret_id
 from hardtack.build.steps.work import Work
+from hardtack.jsontext import dumps
 from hardtack.oci.platform import accepted, host
 
 TYPE_CHECKING = False
@@ -111,7 +110,8 @@ class RunPlan:
         values = [f"{name}={self.state.variables.get(name, value or '')}" for name, value in declared.items()]
         words = [f"|{len(values)}", *values] if values else []
         # The exec form as it is written in a Dockerfile, so that the words of `sh -c "a b"` can still be told apart.
-        command = self.args if self.step.shell or self.step.heredocs else [json.dumps(self.args, ensure_ascii=False)]
+        written = self.step.shell or self.step.heredocs
+        command = self.args if written else ["[" + ", ".join(dumps(word) for word in self.args) + "]"]
         return " ".join(["RUN", *words, *command])
 
     def _check(self, mount: Mount) -> None:

@@ -24,11 +24,10 @@ COMMAND = Command(
     most=0,
 )
 FILTERS = ("label", "label!", "until")
-_RECENT = "24h"  # a cache entry that was used since then is not unused
 
 
 def run(args: Args, streams: Streams) -> int:
-    """Ask, then prune containers, volumes, build cache and images, in the order in which they hold each other."""
+    """Ask, then prune containers, volumes, images and build cache, in the order in which they hold each other."""
     from hardtack.cli.confirm import confirmed
     from hardtack.cli.filters import Filters
     from hardtack.cli.units import size
@@ -41,8 +40,11 @@ def run(args: Args, streams: Streams) -> int:
     freed = _containers(root, filters.values, streams)
     if args.volumes:
         freed += _volumes(root, filters, streams)
-    _builds(root, filters.values, args.all, streams)
-    freed += _images(root, filters.values, args.all, streams)
+    if args.all:  # all of the cache goes, and what images lose with it is told with them
+        freed += _builds(root, filters.values, True, streams) + _images(root, filters.values, True, streams)
+    else:  # what is left of the cache depends on the images that are left
+        freed += _images(root, filters.values, False, streams) + _builds(root, filters.values, False, streams)
+    freed += _rest(root, args.all)
     _kernel(root)
     streams.out.write(f"Total reclaimed space: {size(freed)}\n")
     return 0
@@ -53,7 +55,7 @@ def _warning(args: Args, filters: Mapping[str, Sequence[str]]) -> str:
     if args.volumes:
         lines.append("all anonymous volumes not used by at least one container")
     lines.append("all images without at least one container associated to them" if args.all else "all dangling images")
-    lines.append("all build cache" if args.all else f"build cache not used for {_RECENT}")
+    lines.append("all build cache" if args.all else "all dangling build cache")
     if args.all:
         lines.append("all unfinished downloads")
     text = "WARNING! This will remove:\n" + "".join(f"  - {line}\n" for line in lines)
@@ -79,26 +81,36 @@ def _volumes(root: Root, filters: Filters, streams: Streams) -> int:
     return freed
 
 
-def _builds(root: Root, filters: Mapping[str, Sequence[str]], everything: bool, streams: Streams) -> None:
-    """Entries are forgotten here; what that frees is collected, and counted, with the images."""
+def _builds(root: Root, filters: Mapping[str, Sequence[str]], everything: bool, streams: Streams) -> int:
+    """Steps are forgotten and folders of caches removed here; the steps' layers are counted where they are collected.
+
+    As docker's, a prune without `--all` leaves the steps whose layers an image has: they free nothing.
+    """
     from hardtack.build.cache import prune
+    from hardtack.build.steps.caches import prune as prune_folders
     from hardtack.image.filters import moment
 
     if filters.get("label") or filters.get("label!"):
-        return  # cache has no labels
+        return 0  # cache has no labels
     until = min((moment(text) for text in filters.get("until", ())), default=None)
-    if until is None and not everything:
-        until = moment(_RECENT)
-    _show("Deleted build cache objects:", [entry.key for entry in prune(root, until)], streams)
+    keys = [entry.key for entry in prune(root, until, dangling=not everything)]
+    folders, freed = prune_folders(root, until)
+    _show("Deleted build cache objects:", keys + folders, streams)
+    return freed
 
 
 def _images(root: Root, filters: Mapping[str, Sequence[str]], everything: bool, streams: Streams) -> int:
     from hardtack.image.prune import prune
-    from hardtack.store.collect import collect
 
     done = prune(root, everything, filters)
     _show("Deleted Images:", done.lines(), streams)
-    return done.freed + (collect(root, partials_older=0).freed if everything else 0)
+    return done.freed
+
+
+def _rest(root: Root, everything: bool) -> int:
+    from hardtack.store.collect import collect
+
+    return (collect(root, partials_older=0) if everything else collect(root)).freed
 
 
 def _kernel(root: Root) -> None:
