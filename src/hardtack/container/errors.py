@@ -108,7 +108,12 @@ class NoRuntime(ContainerError):
     exit_code = 125
 
     def __init__(self, reasons: str) -> None:
-        super().__init__(f"cannot run containers: {reasons}", "Install crun or runc, or name one with --runtime")
+        import os
+
+        hint = "Install crun or runc, or name one with --runtime"
+        if os.geteuid() != 0:
+            hint = "Run it as root: other users cannot start containers yet"
+        super().__init__(f"cannot run containers: {reasons}", hint)
 
 
 class RuntimeRefused(ContainerError):

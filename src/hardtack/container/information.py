@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _LAYOUTS = {cgroup.V1: "v1", cgroup.HYBRID: "v1, with a v2 tree beside it", cgroup.V2: "v2", cgroup.NONE: "none"}
 
+_ONLY_ROOT = "only root can mount layers and start containers for now"
+
 
 def information(root: Root) -> dict[str, Any]:
     """Everything `tack info` shows. What does not work is said in the values and in "Warnings"."""
@@ -48,7 +50,12 @@ def information(root: Root) -> dict[str, Any]:
         "Name": system.nodename,
     }
     facts["ContainersStopped"] = facts["Containers"] - facts["ContainersRunning"] - facts["ContainersPaused"]
-    facts |= _layers(root, warnings) | _runtime(root, warnings)
+    if os.geteuid() == 0:
+        facts |= _layers(root, warnings) | _runtime(root, warnings)
+    else:
+        facts |= {"Driver": "none", "DriverReason": _ONLY_ROOT, "DefaultRuntime": "none", "RuntimePath": ""}
+        facts["RuntimeReason"] = _ONLY_ROOT
+        warnings.append(f"{_ONLY_ROOT}. Run tack as root")
     facts["Warnings"] = warnings + obstacles(root)
     return facts
 

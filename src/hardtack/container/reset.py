@@ -6,8 +6,10 @@ files. The root's id goes last, so that whoever dies in between can be followed 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import time
 
 from hardtack.container import groups
 from hardtack.container.errors import ContainerError, NoSuchContainer
@@ -26,6 +28,7 @@ _DURABLE = frozenset(
 )
 _RUN = frozenset(("containers", "layers", "locks", "oci", "seccomp"))
 _BEGINNINGS = ("state.db-", "id.", "build-", "monitor-faults")
+_PATIENCE = 5.0
 _COUNTED = (
     ("containers", "SELECT count(*) FROM container"),
     ("volumes", "SELECT count(*) FROM volume"),
@@ -175,10 +178,24 @@ def _clear(directory: str, ours: frozenset[str]) -> list[str]:
         if name not in ours and not name.startswith(_BEGINNINGS):
             kept.append(name)
         elif os.path.isdir(path) and not os.path.islink(path):
-            remove_tree(path)
+            _remove_busy(path)
         else:
             os.unlink(path)
     return kept
+
+
+def _remove_busy(path: str) -> None:
+    """Remove a directory although somebody may still write into it: a monitor that had nothing to start."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            remove_tree(path)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _remove_if_empty(directory: str) -> None:

@@ -7,6 +7,8 @@ and a person has to be told.
 from __future__ import annotations
 
 from hardtack.linux import nftables
+from hardtack.linux.netlink import NetlinkError
+from hardtack.linux.nfnetlink import has_chain
 from hardtack.network.bridge import FORWARDING_OFF
 from hardtack.network.rules import table_of
 
@@ -24,6 +26,10 @@ def warnings(root: Root) -> list[str]:
                 found.append(FORWARDING_OFF)
     except OSError:
         pass
+    try:
+        has_chain(table_of(root.id), "")
+    except NetlinkError:  # we may not ask; libnftables would write about that to standard error
+        return found
     try:
         text = nftables.run("list chains")
     except nftables.NftablesError as error:

@@ -97,10 +97,12 @@ def run(args: Args, streams: Streams) -> int:
     """Build, draw the progress on standard error, print the image's id when asked to be quiet."""
     from hardtack.build.builder import build
     from hardtack.cli.commands.build_view import explain, watcher_for
+    from hardtack.cli.privilege import require_root
     from hardtack.store.root import Root
 
     _refuse(args)
     options = _options(args)
+    require_root("build")
     root = Root.open(args.root)
     stdin = streams.stdin.fileno() if "-" in (options.context, options.file) else -1
     with watcher_for(_progress(args), streams) as watcher:

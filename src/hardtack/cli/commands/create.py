@@ -21,8 +21,10 @@ COMMAND = Command(
 
 def run(args: Args, streams: Streams) -> int:
     """Create, then print the id."""
+    from hardtack.cli.privilege import require_root
     from hardtack.store.root import Root
 
+    require_root("create a container")
     container = make_container(args, streams, Root.open(args.root), claimed=False)
     streams.out.write(f"{container.id}\n")
     return 0

@@ -26,7 +26,7 @@ COMMAND = Command(
 
 def run(args: Args, streams: Streams) -> int:
     """Import, and print the image's id."""
-    from hardtack.image.importing import import_image
+    from hardtack.cli.privilege import require_root
     from hardtack.oci.platform import Platform
     from hardtack.oci.reference import Reference
     from hardtack.store.root import Root
@@ -35,6 +35,9 @@ def run(args: Args, streams: Streams) -> int:
     if name is not None and name.digest:
         raise TackError(f"cannot import as {args.args[1]}: a name with a digest cannot be given")
     platform = Platform.parse(args.platform) if args.platform else None
+    require_root(f"import {args.args[0]}")
+    from hardtack.image.importing import import_image
+
     origin = args.args[0]
     source, shown = _open(origin, streams)
     try:

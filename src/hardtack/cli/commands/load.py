@@ -23,6 +23,7 @@ COMMAND = Command(
 
 def run(args: Args, streams: Streams) -> int:
     """Load, and say what came."""
+    from hardtack.cli.privilege import require_root
     from hardtack.cli.progress import for_streams
     from hardtack.image.load import load
     from hardtack.oci.platform import Platform
@@ -31,6 +32,7 @@ def run(args: Args, streams: Streams) -> int:
     if not args.input and streams.in_is_terminal:
         raise TackError("requested load from stdin, but stdin is empty", "Use the -i flag or redirect")
     platform = Platform.parse(args.platform) if args.platform else None
+    require_root("load images")
     root = Root.open(args.root)
     quiet = args.quiet or not streams.out_is_terminal
     with for_streams(streams, quiet=quiet) as progress:

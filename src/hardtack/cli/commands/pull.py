@@ -26,6 +26,7 @@ COMMAND = Command(
 
 def run(args: Args, streams: Streams) -> int:
     """Pull, then print the canonical name."""
+    from hardtack.cli.privilege import require_root
     from hardtack.cli.progress import for_streams
     from hardtack.image.pull import pull, pull_all_tags
     from hardtack.oci.platform import Platform
@@ -36,6 +37,7 @@ def run(args: Args, streams: Streams) -> int:
     if args.all_tags and (reference.tag or reference.digest):
         raise TackError("tag can't be used with --all-tags/-a")
     platform = Platform.parse(args.platform) if args.platform else None
+    require_root(f"pull {args.args[0]}")
     root = Root.open(args.root)
     with for_streams(streams, quiet=args.quiet) as progress:
         if args.all_tags:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hardtack.cli.container_flags import FLAGS, make_container
 from hardtack.cli.parse import BOOL, STRING, Command, Flag
 from hardtack.errors import TackError
@@ -36,6 +38,10 @@ def run(args: Args, streams: Streams) -> int:
     wants = attached_streams(args)
     if args.tty and "stdin" in wants and not is_terminal(0):
         raise TackError("cannot attach stdin to a TTY-enabled container because stdin is not a terminal")
+    if os.geteuid() != 0:
+        from hardtack.cli.privilege import NeedsRoot
+
+        raise NeedsRoot(f"run {args.args[0]}")
     root = Root.open(args.root)
     with Pad(root) as pad:
         container = make_container(args, streams, root, claimed=True)
