@@ -10,6 +10,7 @@ import threading
 
 from hardtack.errors import TackError
 from hardtack.image.find import Image
+from hardtack.image.held import can_be_had, is_whole
 from hardtack.image.refetch import refetch
 from hardtack.oci import mediatypes
 from hardtack.oci.digest import Digest
@@ -158,20 +159,7 @@ class _Push:
         return True
 
     def _is_held(self, child: Descriptor) -> bool:
-        if not self._content.has(child.digest):
-            return False
-        document = self._content.manifest(child.digest)
-        if isinstance(document, Index):
-            return all(self._is_held(grandchild) for grandchild in document.manifests)
-        return all(self._can_be_had(blob) for blob in document.children())
-
-    def _can_be_had(self, blob: Descriptor) -> bool:
-        """Whether we hold a blob, or know where it is, or nobody expects it from us."""
-        return (
-            self._root.blobs.size(blob.digest) is not None
-            or mediatypes.is_foreign(blob.media_type)
-            or bool(origins(self._root.db, blob.digest))
-        )
+        return is_whole(self._root, child, foreign=True)
 
     def _only(self, index: Index, platform: Platform | None) -> Manifest:
         """The one image of an index that is pushed in its place."""
@@ -194,7 +182,7 @@ class _Push:
         row = get_image(self._root.db, index.digest)
         if row is not None:
             manifest = Image(self._root, row.digest, row.config, self._content.config(row.config)).manifest
-            if all(self._can_be_had(blob) for blob in manifest.children()):
+            if all(can_be_had(self._root, blob, foreign=True) for blob in manifest.children()):
                 return manifest
         raise NotHere(self._name.familiar())
 

@@ -13,6 +13,7 @@ import tarfile
 from hardtack.errors import TackError
 from hardtack.image.errors import ImageError
 from hardtack.image.find import Image, find
+from hardtack.image.held import is_whole
 from hardtack.jsontext import dumps
 from hardtack.oci import mediatypes
 from hardtack.oci.descriptor import Descriptor
@@ -107,10 +108,12 @@ def _names(root: Root, text: str) -> list[Reference | None]:
 
 
 def _top(root: Root, item: _Chosen, single: bool) -> Descriptor:
-    """What the archive's index points at: the image's own index where all of it is held, else its manifest."""
+    """What the archive's index points at: the image's own index where all of it can be had, else its manifest."""
     content = Content(root)
     found = content.manifest(item.image.digest)
-    if isinstance(found, Index) and (single or not all(content.has(child.digest) for child in found.manifests)):
+    if isinstance(found, Index) and (
+        single or not all(is_whole(root, child, foreign=False) for child in found.manifests)
+    ):
         found = item.image.manifest
     return Descriptor(found.media_type, found.digest, len(found.raw))
 

@@ -212,11 +212,16 @@ def test_an_index_loads_for_this_host_keeps_the_others_and_is_saved_whole(
         elsewhere.close()
 
 
-def test_an_index_of_which_one_platform_is_there_loads_and_is_saved_as_that_one(root: Root, layout: Layout) -> None:
+@pytest.mark.parametrize("missing", ["manifest", "layer"])
+def test_an_index_of_which_one_platform_is_there_loads_and_is_saved_as_that_one(
+    root: Root, layout: Layout, missing: str
+) -> None:
     amd = layout.image([BASE], list_it=False)
     arm = layout.image([OTHER], architecture="arm64", list_it=False)
     index = layout.several({"linux/arm64": arm, "linux/amd64": amd}, "docker.io/library/app:1")
-    (layout.path / "blobs" / "sha256" / arm["digest"][7:]).unlink()
+    blobs = layout.path / "blobs" / "sha256"
+    layer = json.loads((blobs / arm["digest"][7:]).read_bytes())["layers"][0]["digest"]
+    (blobs / (arm["digest"] if missing == "manifest" else layer)[7:]).unlink()
     (loaded,) = take(root, layout.tar())
     assert loaded.digest == index["digest"]
     out = io.BytesIO()
