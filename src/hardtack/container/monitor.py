@@ -20,7 +20,7 @@ from hardtack.container.row import Container, Paths, cgroup_of, claim, get
 from hardtack.container.stdio import listen, read_some
 from hardtack.errors import TackError
 from hardtack.linux import cgroup, signals
-from hardtack.linux.process import become_subreaper, set_process_name
+from hardtack.linux.process import become_subreaper, forget_text, set_process_name
 from hardtack.network.attachment import Attachment, parse_mode
 
 TYPE_CHECKING = False
@@ -370,3 +370,4 @@ def _shrink() -> None:
         call("malloc_trim", 0)
     except (OSError, AttributeError):  # musl has none
         pass
+    forget_text()
