@@ -58,7 +58,13 @@ def test_an_idle_monitor_has_no_database_open_and_the_hosts_mounts(world: World)
     monitor = world.container("box").monitor
 
     def open_files() -> list[str]:
-        return [str(entry.readlink()) for entry in Path(f"/proc/{monitor}/fd").iterdir()]
+        found = []
+        for entry in Path(f"/proc/{monitor}/fd").iterdir():
+            try:
+                found.append(str(entry.readlink()))
+            except FileNotFoundError:  # closed while we looked
+                continue
+        return found
 
     world.wait_for(lambda: not any("state.db" in path for path in open_files()), "a closed database")
     assert Path(f"/proc/{monitor}/ns/mnt").readlink() == Path("/proc/self/ns/mnt").readlink()
