@@ -37,7 +37,11 @@ def published(root: Root) -> list[str]:
     """Elements of the port maps in this root's nftables table."""
     table = f"hardtack_{root.id}"
     done = subprocess.run(["nft", "list", "table", "inet", table], capture_output=True, text=True, check=False)
-    return [line.strip() for line in done.stdout.splitlines() if "dnat" not in line and "type " not in line and " : " in line and "." in line]
+    return [
+        line.strip()
+        for line in done.stdout.splitlines()
+        if "dnat" not in line and "type " not in line and " : " in line and "." in line
+    ]
 
 
 def cgroups(root: Root) -> list[str]:
