@@ -246,7 +246,7 @@ class _Reader:
         if flag is None:
             if name == "help":
                 raise HelpWanted
-            raise UsageError(f"unknown flag: --{name}")
+            raise UsageError(f"unknown flag: --{name}{self._near(name)}")
         if equals:
             self._set(flag, value)
         elif flag.implied:
@@ -257,6 +257,12 @@ class _Reader:
         else:
             raise UsageError(f"flag needs an argument: --{name}")
         return 0
+
+    def _near(self, name: str) -> str:
+        from hardtack.cli.suggest import nearest
+
+        near = nearest(name, [flag.name for flag in self.by_name.values() if not flag.hidden])
+        return "; did you mean " + " or ".join(f"--{word}" for word in dict.fromkeys(near)) + "?" if near else ""
 
     def _shorts(self, word: str, words: list[str], position: int) -> int:
         rest = word[1:]

@@ -213,7 +213,7 @@ def _check_path(text: str, path: str) -> None:
             raise InvalidReference(text, "a part of the name is empty")
         if part.lower() != part and _is_component(part.lower()):
             reason = f"repository name ({path.removeprefix(_OFFICIAL)}) must be lowercase"
-            raise InvalidReference(text, reason, f"Write {path.removeprefix(_OFFICIAL).lower()}")
+            raise InvalidReference(text, reason, f"Write it in lower case: {path.removeprefix(_OFFICIAL).lower()}")
         raise InvalidReference(
             text, f"{shown(part)} is no part of a name: letters a-z and digits, between them . _ __ or dashes"
         )

@@ -91,7 +91,8 @@ def test_a_tag_is_an_image_s_other_name(app: str) -> None:
     digest = f"x@{app}"
     errors = "tack: refusing to create a tag with a digest reference. Leave the digest out of the new name.\n"
     tack("tag", "app:1", digest, code=1, errors=errors)
-    errors = 'tack: invalid reference format: "UPPER": repository name (UPPER) must be lowercase. Write upper.\n'
+    errors = 'tack: invalid reference format: "UPPER": repository name (UPPER) must be lowercase.'
+    errors += " Write it in lower case: upper.\n"
     tack("tag", "app:1", "UPPER", code=1, errors=errors)
     errors = "tack: refusing to create an ambiguous tag using digest algorithm as name. Choose another name.\n"
     tack("tag", "app:1", "sha256:abcd", code=1, errors=errors)
@@ -326,11 +327,12 @@ def test_the_store_says_what_it_holds_why_and_whether_it_is_sound(root: Root, ap
     assert f"diff {sha256(BASE)}" in said
     assert "would free" in said
     assert tack("system", "fsck") == "Nothing is wrong.\n"
+    assert tack("system", "fsck", "--format", "json") == "[]\n"
     os.unlink(root.blobs.path_of(app))
     said = tack("system", "fsck", code=1)
     assert f"blob-missing {app}: its file is gone" in said
     assert "tack system fsck --repair" in said
-    rows = [json.loads(line) for line in tack("system", "fsck", "--format", "json", code=1).splitlines()]
+    rows = json.loads(tack("system", "fsck", "--format", "json", code=1))
     assert {row["Kind"] for row in rows} == {"blob-missing", "image-incomplete"}
     tack("system", "fsck", "--repair", code=1)
     tack("load", "-i", str(Path(root.path).parent / "layout"))

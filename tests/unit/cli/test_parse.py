@@ -140,7 +140,7 @@ def test_lists_are_not_shared_between_two_readings() -> None:
     [
         ("--foo img", "unknown flag: --foo"),
         ("--foo=1 img", "unknown flag: --foo"),
-        ("--rmx img", "unknown flag: --rmx"),
+        ("--rmx img", "unknown flag: --rmx; did you mean --rm?"),
         ("-Z img", "unknown shorthand flag: 'Z' in -Z"),
         ("-itZx img", "unknown shorthand flag: 'Z' in -itZx"),
         ("---x img", "bad flag syntax: ---x"),

@@ -140,6 +140,15 @@ def test_a_misspelt_field_is_told_its_neighbour_or_what_there_is() -> None:
         Template("{{.State.Completely}}").render(DATA)
 
 
+def test_a_template_that_cannot_be_read_exits_as_docker_s_and_one_that_cannot_be_filled_as_any_failure() -> None:
+    with pytest.raises(TemplateError) as caught:
+        Template("{{.Name")
+    assert caught.value.exit_code == 64
+    with pytest.raises(TemplateError) as caught:
+        Template("{{.Nothing}}").render(DATA)
+    assert caught.value.exit_code == 1
+
+
 @given(st.text(alphabet='{}.$ "|()-ifend/*`\\range,:=', max_size=30))
 def test_any_text_is_rendered_or_refused(text: str) -> None:
     try:

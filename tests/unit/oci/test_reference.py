@@ -149,7 +149,7 @@ def test_what_is_no_text_is_refused(value: object) -> None:
 def test_an_upper_case_repository_is_told_its_lower_case_form() -> None:
     with pytest.raises(InvalidReference) as caught:
         Reference.parse("MyApp")
-    assert "repository name (MyApp) must be lowercase. Write myapp." in str(caught.value)
+    assert "repository name (MyApp) must be lowercase. Write it in lower case: myapp." in str(caught.value)
 
 
 def test_tags_and_digests_are_exchanged_and_latest_is_added_only_when_both_are_missing() -> None:

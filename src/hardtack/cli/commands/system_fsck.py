@@ -13,7 +13,7 @@ COMMAND = Command(
     "[OPTIONS]",
     "Check the store, and repair it",
     (
-        Flag("format", "", STRING, help="Format output using a custom template: 'json' or a Go template"),
+        Flag("format", "", STRING, help="Format output using a custom template: 'json' (one list) or a Go template"),
         Flag("quick", "", BOOL, help="Look at names and sizes only, not at every byte"),
         Flag("repair", "", BOOL, help="Move damaged content aside and drop what leads nowhere"),
     ),
@@ -31,9 +31,13 @@ def run(args: Args, streams: Streams) -> int:
     found = fsck(Root.open(args.root), args.repair, args.quick)
     left = sum(not finding.repaired and not finding.harmless for finding in found)
     if args.format:
-        from hardtack.cli.template import print_each
+        from hardtack.cli.template import print_each, print_one
 
-        print_each(args.format, [_row(finding) for finding in found], streams)
+        rows = [_row(finding) for finding in found]
+        if args.format == "json":
+            print_one("json", rows, streams)
+        else:
+            print_each(args.format, rows, streams)
         return 1 if left else 0
     for finding in found:
         streams.out.write(_line(finding))

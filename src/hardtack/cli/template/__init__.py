@@ -8,6 +8,7 @@ Left out, and refused by name: define, template, block, and functions for web pa
 from __future__ import annotations
 
 from hardtack.cli.template.evaluate import Evaluator
+from hardtack.cli.template.lex import TemplateError
 from hardtack.cli.template.parse import parse
 from hardtack.cli.template.values import plain
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hardtack.cli.streams import Streams
+
+
+UNREADABLE_EXIT = 64  # docker's code for a template that cannot be read; one that cannot be filled is a failure: 1
 
 
 class Template:
@@ -33,7 +37,11 @@ class Template:
 
     def __init__(self, text: str, headers: bool = False) -> None:
         self._text = text
-        self._nodes = parse(text)
+        try:
+            self._nodes = parse(text)
+        except TemplateError as error:
+            error.exit_code = UNREADABLE_EXIT
+            raise
         self._headers = headers
 
     def render(self, data: Any) -> str:
