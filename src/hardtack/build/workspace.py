@@ -11,6 +11,8 @@ import fcntl
 import os
 import stat
 
+from hardtack.store.layer.remove import remove_tree
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hardtack.store.root import Root
@@ -59,13 +61,7 @@ class Workspace:
 
     def discard(self, path: str) -> None:
         """Remove a folder of it early, to give its space back; nothing is mounted in it any more."""
-        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            remove_tree(path[len(self.path) + 1 :], folder)
-        except FileNotFoundError:
-            pass
-        finally:
-            os.close(folder)
+        remove_tree(path)
 
     def __enter__(self) -> Workspace:
         return self
@@ -105,35 +101,7 @@ def remove(path: str) -> None:
     from hardtack.linux.mount import unmount_all
 
     unmount_all(path)
-    parent, _, name = path.rpartition("/")
-    folder = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        remove_tree(name, folder)
-    except FileNotFoundError:
-        pass
-    finally:
-        os.close(folder)
-
-
-def remove_tree(name: str, folder: int) -> None:
-    """Remove a folder and all it holds, following no link.
-
-    Args:
-        name: one component.
-        folder: a descriptor of the folder that holds it.
-    """
-    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        with os.scandir(descriptor) as listing:
-            entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in listing]
-        for below, is_folder in entries:
-            if is_folder:
-                remove_tree(below, descriptor)
-            else:
-                os.unlink(below, dir_fd=descriptor)
-    finally:
-        os.close(descriptor)
-    os.rmdir(name, dir_fd=folder)
+    remove_tree(path)
 
 
 def _locked(descriptor: int) -> bool:

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from hardtack.store.layer import LayerStore
     from hardtack.store.lease import Lease
     from hardtack.store.root import Root
-    from hardtack.store.sqlite import Connection
 
 _CHUNK = 256 << 10
 _PROGRESS = 64 << 10  # so many bytes since the last failure, and patience begins anew
@@ -152,8 +151,7 @@ class Fetcher:
                 self._progress.begin(item, "Extracting")
                 assert apply is not None
                 apply.finish(self._lease)
-                with self._root.transaction() as db:
-                    set_diff(db, descriptor.digest, task.diff_id)
+                self._content.pair(descriptor.digest, task.diff_id)
             except BaseException:
                 if apply is not None:
                     apply.abort()
@@ -280,8 +278,3 @@ class Fetcher:
 def named(kind: str, digest: Digest) -> str:
     """A blob in words short enough for a message: `layer sha256:ab12cd34ef56…`."""
     return f"{kind} {digest.algorithm}:{digest.short}…"
-
-
-def set_diff(db: Connection, blob: Digest, diff_id: Digest) -> None:
-    """Note which tar is in a compressed blob, once that was verified."""
-    db.execute("INSERT OR REPLACE INTO diff (blob, diff_id) VALUES (?, ?)", (blob, diff_id))

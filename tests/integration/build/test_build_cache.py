@@ -17,6 +17,7 @@ from hardtack.build import cache
 from hardtack.build.dockerfile.mounts import parse_mount
 from hardtack.build.errors import BuildError, StepFailed
 from hardtack.build.steps.caches import CacheFolder
+from hardtack.build.workspace import Workspace
 from hardtack.cli.units import size
 from hardtack.image.remove import remove
 from hardtack.oci.reference import Reference
@@ -181,6 +182,18 @@ def test_a_prune_without_all_takes_only_what_no_image_has_and_caches_that_nobody
     again = kitchen.build()
     assert again.steps["COPY one /"] == "CACHED"
     assert again.steps["RUN echo big > /a"] == "DONE"
+
+
+def test_what_a_command_nested_deeper_than_any_recursion_goes_with_its_build(root: Root) -> None:
+    with Workspace(root) as workspace:
+        here = os.open(workspace.folder("upper"), os.O_RDONLY)
+        for _ in range(1500):
+            os.mkdir("d", dir_fd=here)
+            there = os.open("d", os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = there
+        os.close(here)
+    assert os.listdir(f"{root.path}/build/work") == []
 
 
 def test_an_image_that_is_gone_is_made_again_from_the_cache(kitchen: Kitchen) -> None:

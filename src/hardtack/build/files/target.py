@@ -12,7 +12,6 @@ import stat
 
 from hardtack.build.context.tree import follow, open_folder
 from hardtack.build.errors import BuildError
-from hardtack.build.workspace import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,6 +166,27 @@ class Target:
         self._leave()  # it may be what is removed
         folder = open_folder(self.root, parent)
         try:
-            remove_tree(name, folder)
+            _remove_tree(name, folder)
         finally:
             os.close(folder)
+
+
+def _remove_tree(name: str, folder: int) -> None:
+    """Remove a folder and all it holds, following no link and renaming nothing: overlayfs moves no lower folder.
+
+    Args:
+        name: one component.
+        folder: a descriptor of the folder that holds it.
+    """
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        with os.scandir(descriptor) as listing:
+            entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in listing]
+        for below, is_folder in entries:
+            if is_folder:
+                _remove_tree(below, descriptor)
+            else:
+                os.unlink(below, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+    os.rmdir(name, dir_fd=folder)

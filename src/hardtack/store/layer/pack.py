@@ -128,9 +128,9 @@ class _Blob:
             lease.keep([digest])
         self._root.blobs.publish(self._path, digest)
         self._path = ""
-        Content(self._root).register(digest, size, OCI_LAYER_GZIP, (), lease)
-        with self._root.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO diff (blob, diff_id) VALUES (?, ?)", (digest, diff_id))
+        content = Content(self._root)
+        content.register(digest, size, OCI_LAYER_GZIP, (), lease)
+        content.pair(digest, diff_id)
 
     def _store(self, pieces: Iterable[bytes]) -> None:
         try:
