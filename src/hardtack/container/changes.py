@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from hardtack.container.rootfs import MTAB
 from hardtack.container.row import Paths
 
 TYPE_CHECKING = False
@@ -29,6 +30,8 @@ def changes(root: Root, container: Container) -> list[Change]:
     found = LayerStore(root).changes(upper, container.layers)
     places = {*_OURS, *(entry["Destination"] for entry in container.document.get("Mounts") or ())}
     ours = {change.path for change in found if change.path in places and _is_place(upper + change.path)}
+    if _leads_to_mounts(f"{upper}/etc/mtab"):
+        ours |= {change.path for change in found if change.path == "/etc/mtab"}
     return _without(found, ours)
 
 
@@ -47,6 +50,13 @@ def _without(found: list[Change], ours: set[str]) -> list[Change]:
 
 def _holds(directory: str, changes: list[Change]) -> bool:
     return any(change.path.startswith(directory + "/") for change in changes)
+
+
+def _leads_to_mounts(path: str) -> bool:
+    try:
+        return os.readlink(path) == MTAB
+    except OSError:
+        return False
 
 
 def _is_place(path: str) -> bool:

@@ -231,9 +231,12 @@ def rename(root: Root, text: str, name: str) -> None:
 
     Raises:
         InvalidName, NameInUse.
+        ContainerError: it is called so already.
     """
     container = current(root, text)
     wanted = check_name(name)
+    if wanted == container.name:
+        raise ContainerError("Renaming a container with the same name as its current name")
     try:
         with root.transaction() as db:
             db.execute("UPDATE container SET name = ? WHERE id = ?", (wanted, container.id))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hardtack.store.sqlite import Connection
 
 _NAME_ATTEMPTS = 20
+_LIMITS = ("NanoCpus", "CpuPeriod", "CpuQuota", "CpusetCpus", "CpusetMems", "MemorySwappiness")
 _EMPTY = {"Hostname": "", "Domainname": "", "Tty": False, "OpenStdin": False, "StdinOnce": False}
 
 
@@ -101,11 +102,15 @@ def make_document(body: dict[str, Any], image: Image, ident: str) -> dict[str, A
     """What the row keeps: the request merged with the image's config, docker's shape.
 
     Raises:
-        InvalidOption: there is no command, or a text with a NUL in it.
+        InvalidOption: there is no command, a text has a NUL in it, or a limit cannot be kept on this host.
     """
     body = dict(body)
     host_config = body.pop("HostConfig", None) or {}
     body.pop("NetworkingConfig", None)
+    if any(host_config.get(key) for key in _LIMITS):
+        from hardtack.container.limits import check
+
+        check(host_config)
     config = merge(body, image.config.config)
     if not config["Entrypoint"] and not config["Cmd"]:
         raise StartFailed("no command specified, and the image names none", hint="Write one after the image")

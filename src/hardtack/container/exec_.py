@@ -12,13 +12,14 @@ from hardtack import jsontext
 from hardtack.container import states
 from hardtack.container.current import current, runtime_of
 from hardtack.container.enclosure import Enclosure
-from hardtack.container.errors import ContainerError, NotRunning
+from hardtack.container.errors import ContainerError, NotRunning, StartFailed
 from hardtack.container.host import Host
 from hardtack.container.lookup import check_command
 from hardtack.container.row import Paths
 from hardtack.container.spec import container_capabilities, process
-from hardtack.container.users import find_user
+from hardtack.container.users import UserUnknown, find_user
 from hardtack.linux import signals
+from hardtack.linux.openat2 import open_in_root
 from hardtack.linux.process import start_ticks
 
 TYPE_CHECKING = False
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hardtack.container.row import Container
+    from hardtack.container.users import User
     from hardtack.store.root import Root
 
 
@@ -120,13 +122,14 @@ class _Exec:
         try:
             if start_ticks(container.pid) != container.pid_ticks:
                 raise NotRunning(container.id)
-            user = find_user(inside, request.user or config.get("User") or "", host_config.get("GroupAdd") or ())
+            user = _find_user(inside, request.user or config.get("User") or "", host_config.get("GroupAdd") or ())
             config["Entrypoint"], config["Cmd"] = None, request.command
             config["Env"] = [*(config.get("Env") or ()), *request.environment]
             config["WorkingDir"] = request.directory or config.get("WorkingDir") or "/"
             config["Tty"] = request.terminal and not request.detach
             granted = container_capabilities(host_config, host)
             value = process(config, host_config, user, granted, host, config.get("Hostname") or "")
+            _check_directory(inside, value["cwd"], f"exec in {self._name}")
             check_command(inside, request.command[0], value["env"], value["cwd"], f"exec in {self._name}")
         finally:
             os.close(inside)
@@ -198,6 +201,26 @@ class _Exec:
                 os.unlink(f"{self._stem}.sock")
             except FileNotFoundError:
                 pass
+
+
+def _find_user(inside: int, text: str, further: Sequence[str]) -> User:
+    """As `find_user`; docker's exec calls what it cannot become "not runnable"."""
+    try:
+        return find_user(inside, text, further)
+    except UserUnknown as error:
+        error.exit_code = 126
+        raise
+
+
+def _check_directory(inside: int, path: str, doing: str) -> None:
+    """See that the working directory is one, before the runtime complains on the user's own streams. 126 as docker."""
+    try:
+        if not path.startswith("/"):
+            raise StartFailed(f'cannot {doing}: the working directory "{path}" is not an absolute path', 126)
+        os.close(open_in_root(inside, path, os.O_PATH | os.O_DIRECTORY))
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise StartFailed(f'cannot {doing}: chdir to cwd ("{path}") failed: {why}', 126) from None
 
 
 def _wait_on(_number: int, _frame: object) -> None:

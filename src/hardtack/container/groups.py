@@ -23,6 +23,16 @@ def parent_of(root: Root) -> str:
     return f"/hardtack-{root.id}"
 
 
+def namespace_mode(wanted: str, layout: str) -> str:
+    """Whether a container sees its own tree of control groups, "private", or the "host"'s; docker's choice by default.
+
+    Args:
+        wanted: what was asked for, or "".
+        layout: of the host's control groups, see `linux.cgroup`.
+    """
+    return wanted or ("private" if layout == cgroup.V2 else "host")
+
+
 class Kept:
     """A with-block in which the root's control group is not taken away. It costs three system calls."""
 

@@ -5,7 +5,9 @@ there, so the ones that docker always has are always there.
 from __future__ import annotations
 
 from hardtack.container import states
+from hardtack.container.groups import namespace_mode
 from hardtack.container.row import Container, Paths
+from hardtack.linux import cgroup
 from hardtack.network.settings import settings
 from hardtack.oci.moment import format_time
 
@@ -28,7 +30,7 @@ _HOST_CONFIG: dict[str, Any] = {
     "ConsoleSize": [0, 0],
     "CapAdd": None,
     "CapDrop": None,
-    "CgroupnsMode": "private",
+    "CgroupnsMode": "",
     "Dns": [],
     "DnsOptions": [],
     "DnsSearch": [],
@@ -80,6 +82,8 @@ _HOST_CONFIG: dict[str, Any] = {
     "MaskedPaths": [],
     "ReadonlyPaths": [],
 }
+_NULL = ("Binds", "CapAdd", "CapDrop", "ExtraHosts", "GroupAdd", "SecurityOpt")
+"""Lists of the HostConfig that docker shows as null when nothing was given."""
 _CONFIG: dict[str, Any] = {
     "Hostname": "",
     "Domainname": "",
@@ -111,6 +115,9 @@ def inspect(root: Root, container: Container, size: bool = False) -> dict[str, A
     paths = Paths(root, container.id)
     config = container.config
     host_config = {**_HOST_CONFIG, **container.host_config}
+    host_config["CgroupnsMode"] = namespace_mode(host_config["CgroupnsMode"], cgroup.layout())
+    for key in _NULL:
+        host_config[key] = host_config[key] or None
     words = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ()), ""]
     mode = host_config["NetworkMode"] or "bridge"
     logs = (host_config["LogConfig"] or {}).get("Type") != "none"

@@ -161,6 +161,7 @@ def _make_spec(
     try:
         user = find_user(inside, config.get("User") or "", host_config.get("GroupAdd") or ())
         mounts = _volumes(root, container, paths)
+        rootfs.make_mtab(inside)
         if config.get("WorkingDir") not in ("", "/", None):
             make_working_directory(inside, config["WorkingDir"])
         placed = _place(root, container, paths, running, user, mounts)

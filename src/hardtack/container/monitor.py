@@ -47,7 +47,10 @@ def stand_by(root: Root, starter: socket) -> None:
     code = 1
     try:
         become_monitor()
-        runtime.choose(root)
+        try:
+            runtime.choose(root)
+        except TackError:
+            pass  # told when a container is to be started, which is then refused
         order = _receive_order(starter)
         if order is not None:
             set_process_name(f"tack:{order['id'][:10]}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 
+from hardtack import jsontext
 from hardtack.container.errors import InvalidOption, NotRunning
 from hardtack.container.row import Paths, find
 from hardtack.network import files
@@ -175,7 +176,7 @@ def seccomp_files(options: Sequence[str]) -> dict[str, str]:
     """The content of the files that --security-opt seccomp=FILE names, by the option.
 
     Raises:
-        InvalidOption: a file that cannot be read.
+        InvalidOption: a file that cannot be read, or is no JSON.
     """
     found = {}
     for option in options:
@@ -183,9 +184,16 @@ def seccomp_files(options: Sequence[str]) -> dict[str, str]:
         if name == "seccomp" and value not in ("unconfined", "builtin", "default", ""):
             try:
                 with open(value, encoding="utf-8") as file:
-                    found[option] = "seccomp=" + file.read(1 << 20)
-            except (OSError, UnicodeDecodeError) as error:
-                raise InvalidOption("--security-opt", option, f"opening seccomp profile failed: {error}") from None
+                    text = file.read(1 << 20)
+                jsontext.loads(text)
+            except OSError as error:
+                why = (error.strerror or str(error)).lower()
+                raise InvalidOption(
+                    "--security-opt", option, f"opening seccomp profile ({value}) failed: {why}"
+                ) from None
+            except ValueError as error:
+                raise InvalidOption("--security-opt", option, f"Decoding seccomp profile failed: {error}") from None
+            found[option] = f"seccomp={text}"
     return found
 
 

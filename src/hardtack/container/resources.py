@@ -45,8 +45,8 @@ def resources(host_config: dict[str, Any], host: Host, devices: list[dict[str, A
         value["memory"] = memory
     if cpu := _cpu(host_config):
         value["cpu"] = cpu
-    if limit := host_config.get("PidsLimit") or 0:
-        value["pids"] = {"limit": limit if limit > 0 else -1}
+    if (limit := host_config.get("PidsLimit") or 0) > 0:  # below it there is none; crun would write the number
+        value["pids"] = {"limit": limit}
     if weight := host_config.get("BlkioWeight") or 0:
         value["blockIO"] = {"weight": weight}
     return value

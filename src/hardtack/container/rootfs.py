@@ -7,6 +7,7 @@ nobody else sees it.
 from __future__ import annotations
 
 import os
+import stat
 
 from hardtack.linux.openat2 import open_in_root
 from hardtack.store.layer import mounting
@@ -15,6 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hardtack.container.row import Paths
     from hardtack.store.root import Root
+
+
+MTAB = "/proc/mounts"
+"""Where a container's /etc/mtab leads."""
 
 
 def hold(root: Root, layers: list[str], holder: str) -> list[str]:
@@ -45,6 +50,31 @@ def make_directories(paths: Paths) -> None:
 def mount_overlay(root: Root, lowers: list[str], target: str, upper: str, work: str) -> None:
     """Mount the root file system at `target` in the present namespace."""
     mounting.overlay(root, lowers, target, upper, work)
+
+
+def make_mtab(rootfs: int) -> None:
+    """Have /etc/mtab lead to /proc/mounts, as docker does, whatever the image has there; one that is a link stays.
+
+    Args:
+        rootfs: a descriptor of the mounted root.
+    """
+    try:
+        folder = open_in_root(rootfs, "/etc", os.O_PATH | os.O_DIRECTORY)
+    except FileNotFoundError:
+        os.mkdir("etc", 0o755, dir_fd=rootfs)
+        folder = open_in_root(rootfs, "/etc", os.O_PATH | os.O_DIRECTORY)
+    except NotADirectoryError:
+        return
+    try:
+        try:
+            os.symlink(MTAB, "mtab", dir_fd=folder)
+        except FileExistsError:
+            mode = os.lstat("mtab", dir_fd=folder).st_mode
+            if stat.S_ISREG(mode):
+                os.unlink("mtab", dir_fd=folder)
+                os.symlink(MTAB, "mtab", dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 def make_directory_inside(rootfs: int, path: str, uid: int = 0, gid: int = 0) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from hardtack import jsontext
 from hardtack.container import capabilities as caps
+from hardtack.container.groups import namespace_mode
 from hardtack.container.resources import resources, rlimits
 
 TYPE_CHECKING = False
@@ -225,8 +226,7 @@ def render(spec: dict[str, Any], seccomp_text: str = "", filter_text: str = "") 
 
 def _namespaces(joined: dict[str, str], host_config: dict[str, Any], host: Host) -> list[dict[str, str]]:
     kinds = ["mount", "network", "uts", "pid", "ipc"]
-    usual = "private" if host.layout == "v2" else "host"  # as docker's
-    if (host_config.get("CgroupnsMode") or usual) == "private":
+    if namespace_mode(host_config.get("CgroupnsMode") or "", host.layout) == "private":
         kinds.append("cgroup")
     value = []
     for kind in kinds:

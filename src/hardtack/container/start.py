@@ -100,6 +100,10 @@ class Pad:
                 from hardtack.container.monitor import stand_by
 
                 stand_by(root, theirs)
+            except Exception as error:  # noqa: BLE001  as when a module of ours is damaged: the starter has to hear it
+                message = f"cannot start container: internal error: {type(error).__name__}: {error}"
+                failure = jsontext.dumps({"message": message, "hint": "", "exit_code": 125})
+                theirs.sendall(frames.frame(frames.FAILED, failure.encode()))
             finally:
                 os._exit(125)
         theirs.close()
@@ -125,7 +129,7 @@ class Pad:
         try:
             connection.sendall(frames.frame(frames.HELLO, jsontext.dumps(order).encode()))
             session.wait_started()
-        except BrokenPipeError:
+        except (BrokenPipeError, ConnectionResetError):
             connection.close()
             raise MonitorLost(container.id) from None
         except BaseException:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from support.containers import World
+from support.containers import TACK, World
 
 NONE = ("--network", "none")
 
@@ -240,3 +241,14 @@ def test_log_driver_none_writes_nothing(world: World) -> None:
     assert done.stdout == "seen\n"
     ident = world.container("quiet").id
     assert not list((Path(world.root.path) / "containers" / ident).glob("*.log"))
+
+
+def test_a_runtime_that_is_not_there_is_told_with_what_to_do(world: World) -> None:
+    done = world.run("run", "--rm", "--runtime", "no-such-runtime", *NONE, "busybox", "true", check=False)
+    assert done.returncode == 125
+    assert "no-such-runtime is not installed" in done.stderr and "Install crun or runc" in done.stderr
+    with_variable = {**world.environment, "HARDTACK_RUNTIME": "/no/such/runtime"}
+    words = [TACK, "run", "--rm", "busybox", "true"]
+    done = subprocess.run(words, env=with_variable, capture_output=True, text=True, check=False)
+    assert done.returncode == 125 and "/no/such/runtime is not installed" in done.stderr
+    assert world.output("ps", "-aq") == ""
