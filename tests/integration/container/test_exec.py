@@ -54,7 +54,7 @@ def test_it_has_the_containers_environment_directory_and_user(world: World, box:
     assert world.output("exec", "-e", "MORE=2", box, "sh", "-c", script) == "1-2-oven-/tmp-0"
     assert world.output("exec", "-u", "nobody", "-w", "/etc", box, "sh", "-c", script) == "1--oven-/etc-65534"
     done = world.run("exec", "-u", "stranger", box, "true", check=False)
-    assert done.returncode == 125 and "unable to find user stranger" in done.stderr
+    assert done.returncode == 126 and "unable to find user stranger" in done.stderr
 
 
 def test_detached_returns_at_once_and_the_process_lives(world: World, box: str) -> None:

@@ -134,7 +134,7 @@ def test_the_profile_is_spliced_in_as_text_even_when_values_look_like_the_mark()
         ({"NanoCpus": 1_500_000_000}, {"cpu": {"period": 100_000, "quota": 150_000}}),
         ({"CpuShares": 512, "CpusetCpus": "0-1"}, {"cpu": {"shares": 512, "cpus": "0-1"}}),
         ({"PidsLimit": 10}, {"pids": {"limit": 10}}),
-        ({"PidsLimit": -1}, {"pids": {"limit": -1}}),
+        ({"PidsLimit": -1}, {}),
         ({"BlkioWeight": 300}, {"blockIO": {"weight": 300}}),
         ({}, {}),
     ],
