@@ -91,7 +91,8 @@ class Docker(Engine):
         return [self.client, "-H", f"unix://{self.folder}/docker.sock", *words]
 
     def version(self) -> str:
-        return "daemon " + self.call(self.words("version", "--format", "{{.Server.Version}}"))
+        told = self.call(self.words("version", "--format", "{{.Server.Version}}"))
+        return "daemon " + (peers.module_version("dockerd") if told == "library-import" else told)
 
     def start(self) -> None:
         environment = dict(self.environment)

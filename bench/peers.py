@@ -47,6 +47,15 @@ def folder(*names: str) -> Path | None:
     return bin_folder if all((bin_folder / name).exists() or build(name) for name in wanted) else None
 
 
+def module_version(name: str) -> str:
+    """The version of the module that a built program came from, for those that do not know it themselves."""
+    done = subprocess.run(
+        ["go", "version", "-m", str(FOLDER / "bin" / name)], capture_output=True, text=True, check=False
+    )
+    wanted = MODULES[name][0].partition("@")[0]
+    return next((line.split()[2] for line in done.stdout.splitlines() if f"\t{wanted}\t" in line), "unknown")
+
+
 def build(name: str) -> bool:
     """One program from its module, in a wrapper module so that the peer's replace directives do not matter."""
     if not shutil.which("go"):
