@@ -19,6 +19,7 @@ from hardtack.registry.web import text
         ("RUN /bin/bash -o pipefail -c make", "RUN", "make"),
         ("RUN |2 A=1 B=2 /bin/sh -c make # buildkit", "RUN", "make"),
         ("|1 A=1 /bin/sh -c make", "RUN", "make"),
+        ('|1 A=b ["/bin/x", "y"]', "RUN", '["/bin/x", "y"]'),
         ("COPY . . # buildkit", "COPY", ". ."),
         ("EXPOSE map[80/tcp:{} 443/tcp:{}]", "EXPOSE", "80/tcp 443/tcp"),
         ("EXPOSE 80", "EXPOSE", "80"),

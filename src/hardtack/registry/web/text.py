@@ -94,5 +94,6 @@ def _without_build_args(text: str) -> str:
     match = _BUILD_ARGS.match(text)
     if match is None:
         return text
-    at = text.find("/bin/", match.end())
-    return text[at:] if at > 0 else text
+    # The step itself begins with its shell's path, or with the bracket of its exec form.
+    starts = [at + 1 for mark in (" /bin/", ' ["') if (at := text.find(mark, match.end() - 1)) >= 0]
+    return f"RUN {text[min(starts) :]}" if starts else text
