@@ -129,13 +129,13 @@ def tagged_images(root: Root) -> set[str]:
 
 
 def size(root: Root, container: Container) -> tuple[int, int]:
-    """What a container has written, and the same with its image, in bytes on disk."""
+    """What a container has written, on disk, and the same with the files of its image, in bytes."""
     from hardtack.container.row import Paths
     from hardtack.store.disk import tree_size
 
     written = tree_size(Paths(root, container.id).upper)
     marks = ", ".join("?" * len(container.layers))
-    query = f"SELECT coalesce(sum(size), 0) FROM layer WHERE diff_id IN ({marks})"
+    query = f"SELECT coalesce(sum(content), 0) FROM layer WHERE diff_id IN ({marks})"
     return written, written + int(root.db.execute(query, container.layers).fetchone()[0])
 
 
