@@ -169,13 +169,13 @@ def call(root: Root, runtime: Runtime, command: Sequence[str], doing: str) -> No
 def _call(root: Root, runtime: Runtime, command: Sequence[str], log: str) -> int:
     pid = os.fork()
     if pid == 0:
-        _become(root, runtime, [*runtime.arguments(root.run, log), *command])
+        _become(root, runtime, [*runtime.arguments(root.run, log), *command], log)
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status)
 
 
-def _become(root: Root, runtime: Runtime, arguments: list[str]) -> Any:
-    """In a forked child: enclose, drop our streams, exec. Never returns."""
+def _become(root: Root, runtime: Runtime, arguments: list[str], log: str) -> Any:
+    """In a forked child: enclose, drop our streams, exec. Never returns; what prevents it is written to the log."""
     try:
         from hardtack.container.enclosure import Enclosure
 
@@ -185,6 +185,9 @@ def _become(root: Root, runtime: Runtime, arguments: list[str]) -> Any:
             os.dup2(null, number)
         os.chdir("/")
         os.execve(enclosure.program, arguments, enclosure.environment)
+    except Exception as error:  # noqa: BLE001 - the parent reads it where the runtime would have written
+        with open(log, "w", encoding="utf-8") as file:
+            file.write(f"it cannot be started in a mount namespace of its own: {error}\n")
     finally:
         os._exit(125)
 
