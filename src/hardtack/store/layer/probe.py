@@ -6,9 +6,9 @@ Tries cost one or two milliseconds and leave nothing. The kernel's version is no
 from __future__ import annotations
 
 import os
-import tempfile
 
 from hardtack.linux import mount as mounts
+from hardtack.store.layer import brief
 from hardtack.store.layer.erofs.builder import INDEX, TAR, ErofsBuilder
 from hardtack.store.layer.errors import DriverUnusable, LayerError
 from hardtack.store.layer.kernel import mount_erofs, mount_overlay, opaque_xattr
@@ -111,7 +111,7 @@ def try_upper(root: Root) -> str:
 
 
 def _try(root: Root, attempt: Callable[[str], None]) -> str:
-    path = tempfile.mkdtemp(prefix="probe-", dir=root.tmp)
+    path = brief.make(root)
     try:
         attempt(path)
     except (OSError, LayerError) as error:

@@ -11,7 +11,7 @@ import os
 import stat
 
 from hardtack.linux import openat2
-from hardtack.store.layer import mounting
+from hardtack.store.layer import brief, mounting
 from hardtack.store.layer.remove import remove_tree
 
 TYPE_CHECKING = False
@@ -45,7 +45,8 @@ def remove_layer(root: Root, diff_id: str) -> bool:
 
 
 def sweep(root: Root) -> Iterator[tuple[str, int]]:
-    """Remove unfinished layers whose writer is dead, layers half removed, and layers without a row."""
+    """Remove brief mounts and unfinished layers of the dead, layers half removed, and layers without a row."""
+    yield from brief.sweep(root)
     base = f"{root.path}/layers"
     for name in _names(base):
         if name.startswith((NEW, GONE)) and (size := _remove_abandoned(f"{base}/{name}")) is not None:

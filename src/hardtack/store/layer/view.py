@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 
 from hardtack.linux import mount as mounts
+from hardtack.store.layer import brief
 from hardtack.store.layer.mounting import mount_stack, release
 
 TYPE_CHECKING = False
@@ -25,13 +25,12 @@ class View:
     def __init__(self, root: Root, diff_ids: Sequence[str]) -> None:
         self._root = root
         self._diff_ids = diff_ids
-        self._holder = f"view:{os.getpid()}:{os.urandom(4).hex()}"
         self.path = ""
 
     def __enter__(self) -> View:
-        self.path = tempfile.mkdtemp(prefix="view-", dir=self._root.tmp)
+        self.path = brief.make(self._root)
         try:
-            mount_stack(self._root, self._diff_ids, self.path, holder=self._holder)
+            mount_stack(self._root, self._diff_ids, self.path, holder=brief.holder_of(self.path))
         except BaseException:
             os.rmdir(self.path)
             raise
@@ -40,4 +39,4 @@ class View:
     def __exit__(self, *_: object) -> None:
         mounts.umount(self.path, mounts.MNT_DETACH)
         os.rmdir(self.path)
-        release(self._root, self._holder)
+        release(self._root, brief.holder_of(self.path))
