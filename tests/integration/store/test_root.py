@@ -81,10 +81,10 @@ def as_nobody(act: Callable[[], object]) -> str:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@pytest.mark.skipif(bool(os.stat("/run").st_mode & 0o002), reason="everybody may write in /run here")
 def test_a_user_without_rights_is_told_which_directory_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     with tempfile.TemporaryDirectory() as home:
-        os.mkdir(f"{home}/closed", 0o755)
-        monkeypatch.setenv("XDG_RUNTIME_DIR", f"{home}/closed")
         os.chown(home, 65534, 65534)
         theirs = Root.open(f"{home}/theirs")
         theirs.db.execute("SELECT 1")
@@ -93,7 +93,7 @@ def test_a_user_without_rights_is_told_which_directory_and_what_to_do(monkeypatc
         assert "somebody else's: permission denied. Run it as root" in said
         monkeypatch.delenv("HARDTACK_RUN")
         said = as_nobody(lambda: Root.open(f"{home}/mine"))
-        assert f": {home}/closed" in said and "permission denied" in said and "HARDTACK_RUN" in said
+        assert ": /run/user" in said and "permission denied" in said and "HARDTACK_RUN" in said
 
 
 def test_a_database_of_a_newer_program_is_refused_with_both_versions(root: Root) -> None:
