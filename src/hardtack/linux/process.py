@@ -155,11 +155,6 @@ def close_descriptors(keep: tuple[int, ...] | list[int] = (0, 1, 2)) -> None:
     os.closerange(low, _highest_descriptor() + 1)
 
 
-def inheritable(descriptor: int, flag: bool = True) -> None:
-    """Let a descriptor through the next exec, or stop it there."""
-    os.set_inheritable(descriptor, flag)
-
-
 class Lock:
     """An exclusive lock between processes and threads on a file that stays; released by death too.
 

@@ -78,24 +78,6 @@ class LayerUnknown(LayerError):
         self.diff_id = diff_id
 
 
-class LayerDamaged(LayerError):
-    """The files of a layer are not what its row says."""
-
-    def __init__(self, diff_id: str, why: str) -> None:
-        super().__init__(f"cannot use layer {diff_id}: {why}", "Run `tack system fsck`")
-        self.diff_id = diff_id
-        self.why = why
-
-
-class LayerInUse(LayerError):
-    """The layer is mounted for somebody."""
-
-    def __init__(self, diff_id: str, holders: list[str]) -> None:
-        super().__init__(f"cannot remove layer {diff_id}: it is mounted for {', '.join(holders)}")
-        self.diff_id = diff_id
-        self.holders = holders
-
-
 class MountFailed(LayerError):
     """The kernel did not mount a layer or a stack of them."""
 
