@@ -47,10 +47,13 @@ class GrantingGate:
             for name, granted in grants.items()
         }
 
-    async def identify(self, authorization: str) -> Caller:
+    async def identify(self, authorization: str, address: str = "") -> Caller:
         if authorization not in self._callers:
             raise Unauthorized
         return self._callers[authorization]
+
+    def at_once(self, authorization: str) -> Caller | None:
+        return self._callers.get(authorization)
 
     def anonymous(self) -> Caller:
         return self._callers.get("", Caller())

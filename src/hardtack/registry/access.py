@@ -7,7 +7,7 @@ there is one caller, everybody, and a registry that is open grants it everything
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Protocol
 
 from hardtack.registry.errors import Denied, RegistryError, Unauthorized
@@ -22,10 +22,25 @@ class Action(Enum):
     TAG_UPDATE = "update tags in"
     TAG_DELETE = "delete tags in"
     DELETE = "delete from"
+    ADMIN = "administer"
     ENTER = "use"  # the addresses that belong to no repository: version check, catalog, list of pages
 
 
 ALL = frozenset(Action)
+
+READ = frozenset((Action.PULL,))
+WRITE = READ | {Action.PUSH, Action.TAG_CREATE, Action.TAG_UPDATE}
+MAINTAIN = WRITE | {Action.TAG_DELETE, Action.DELETE}
+ROLES = {"read": READ, "write": WRITE, "maintain": MAINTAIN, "admin": MAINTAIN | {Action.ADMIN}}
+"""Names for sets of rights in a repository, each holding the one before."""
+
+
+class Visibility(StrEnum):
+    """Who may pull from a repository without having been granted it."""
+
+    PUBLIC = "public"  # everybody
+    INTERNAL = "internal"  # everybody with an account
+    PRIVATE = "private"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +67,45 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who asks; `name` is empty for everybody who did not say who they are."""
+    """Somebody who asks.
+
+    Attributes:
+        name: empty for everybody who did not say who they are.
+        grants: what was granted to them, now.
+        scope: what the credential they came with is good for at most; None when it is good for everything.
+        admin: may change the registry itself: accounts, configuration, every repository.
+        must_change: came with a password that is only good for choosing another one.
+    """
 
     name: str = ""
     grants: tuple[Grant, ...] = ()
+    scope: tuple[Grant, ...] | None = None
+    admin: bool = False
+    must_change: bool = False
 
 
-EVERYBODY = Caller("", (Grant("**", ALL),))
+EVERYBODY = Caller("", (Grant("**", ALL),), admin=True)
 NOBODY = Caller()
 
 
-def allowed(caller: Caller, action: Action, repository: str = "") -> bool:
-    """Decide whether the caller may do this in that repository."""
-    return any(action in grant.actions and grant.covers(repository) for grant in caller.grants)
+def allowed(caller: Caller, action: Action, repository: str = "", visibility: str = "") -> bool:
+    """Decide whether the caller may do this in that repository.
+
+    Args:
+        repository: "" for what belongs to none.
+        visibility: of the repository, when it exists and is known.
+    """
+    if caller.scope is not None and not _granted(caller.scope, action, repository):
+        return False
+    return _granted(caller.grants, action, repository) or (action is Action.PULL and _shown(caller, visibility))
+
+
+def _granted(grants: tuple[Grant, ...], action: Action, repository: str) -> bool:
+    return any(action in grant.actions and grant.covers(repository) for grant in grants)
+
+
+def _shown(caller: Caller, visibility: str) -> bool:
+    return visibility == Visibility.PUBLIC or (visibility == Visibility.INTERNAL and bool(caller.name))
 
 
 def refusal(caller: Caller, action: Action, repository: str) -> RegistryError:
@@ -75,14 +116,19 @@ def refusal(caller: Caller, action: Action, repository: str) -> RegistryError:
 class Gate(Protocol):
     """Turns what a request says about its sender into a caller."""
 
-    async def identify(self, authorization: str) -> Caller:
+    async def identify(self, authorization: str, address: str = "") -> Caller:
         """Who sends this.
 
         Args:
             authorization: the Authorization header, or "".
+            address: of the client, for slowing down those who guess.
         Raises:
             Unauthorized: credentials that are wrong or have expired.
         """
+        ...
+
+    def at_once(self, authorization: str) -> Caller | None:
+        """The same for credentials that were seen a moment ago and are still good; None when one has to ask."""
         ...
 
     def anonymous(self) -> Caller:
@@ -93,7 +139,11 @@ class Gate(Protocol):
 class OpenGate:
     """Everybody may do everything; credentials that a client sends along are ignored."""
 
-    async def identify(self, authorization: str) -> Caller:
+    async def identify(self, authorization: str, address: str = "") -> Caller:
+        del authorization, address
+        return EVERYBODY
+
+    def at_once(self, authorization: str) -> Caller | None:
         del authorization
         return EVERYBODY
 

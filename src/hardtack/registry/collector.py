@@ -1,6 +1,6 @@
 """The collector: while the registry serves, in small steps, it forgets what nothing needs and frees its space.
 
-One process at a time does it, the one that holds a lock file. What is kept is decided by the metadata inside their
+One process at a time does it, of all that share the database. What is kept is decided by the metadata inside their
 transactions; between two steps everything else goes on. An upload in flight holds what it claims, and the repository
 that it goes to keeps its blobs.
 """
@@ -8,18 +8,13 @@ that it goes to keeps its blobs.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
-import os
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardtack.registry.errors import RegistryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from hardtack.registry.service import Service
 
 log = logging.getLogger("hardtack.registry")
@@ -44,15 +39,10 @@ class Freed:
 
 
 class Collector:
-    """The collection of one registry.
+    """The collection of one registry."""
 
-    Args:
-        root: folder for the lock.
-    """
-
-    def __init__(self, service: Service, root: str) -> None:
+    def __init__(self, service: Service) -> None:
         self._service = service
-        self._lock = f"{root}/collector.lock"
 
     async def run(self) -> None:
         """Collect for ever, round after round."""
@@ -60,7 +50,7 @@ class Collector:
         while True:
             await asyncio.sleep(self._service.limits.pause)
             try:
-                with self._turn() as ours:
+                async with self._service.database.alone("collector") as ours:
                     if ours:
                         await self.collect(thorough=rounds % _SELDOM == 0)
                         rounds += 1
@@ -102,16 +92,3 @@ class Collector:
             for upload in await blobs.abandoned(life):
                 if await metadata.upload(upload) is None:
                     freed.uploads += await blobs.discard(upload)
-
-    @contextmanager
-    def _turn(self) -> Iterator[bool]:
-        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-        finally:
-            os.close(descriptor)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from hardtack.registry.access import Gate
     from hardtack.registry.blobs.interface import Blobs
-    from hardtack.registry.metadata.interface import Metadata
+    from hardtack.registry.metadata.database import Database
+    from hardtack.registry.metadata.store import Metadata
 
 _PARAMETER_LIMIT = 256
 
@@ -52,10 +53,19 @@ class Limits:
 class Service:
     """Everything a route may use."""
 
+    database: Database
     metadata: Metadata
     blobs: Blobs
     gate: Gate
     limits: Limits = field(default_factory=Limits)
+
+    async def permits(self, caller: Caller, action: Action, repository: str) -> bool:
+        """Whether a caller may do something: by what was granted, or because the repository is shown to them."""
+        if allowed(caller, action, repository):
+            return True
+        if action is not Action.PULL or not repository:
+            return False
+        return allowed(caller, action, repository, await self.metadata.visibility(repository))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +101,13 @@ class Call:
         values = self.parameters().get(name) if name in self.query else None
         return values[0] if values else None
 
-    def may(self, action: Action, repository: str | None = None) -> bool:
-        """Whether the caller is allowed something else besides what the route asked for."""
-        return allowed(self.caller, action, self.repository if repository is None else repository)
+    def may(self, action: Action) -> bool:
+        """Whether the caller was granted something else in the repository besides what the route asked for."""
+        return allowed(self.caller, action, self.repository)
+
+    def sees(self, repository: str, visibility: str) -> bool:
+        """Whether the caller may pull from another repository, of that visibility."""
+        return allowed(self.caller, Action.PULL, repository, visibility)
 
     def refusal(self, action: Action) -> RegistryError:
         """The error for a caller who is not."""

@@ -27,8 +27,8 @@ def now(tmp_path: Path) -> Iterator[Worker]:
         yield running
 
 
-def collect(worker: Worker, root: Path, thorough: bool = True) -> Freed:
-    return worker.run(Collector(worker.service, str(root)).collect(thorough))
+def collect(worker: Worker, thorough: bool = True) -> Freed:
+    return worker.run(Collector(worker.service).collect(thorough))
 
 
 def files(root: Path) -> set[str]:
@@ -43,9 +43,9 @@ def root(tmp_path: Path) -> Path:
 def test_deleting_an_image_returns_its_space(now: Worker, root: Path) -> None:
     layers = [os.urandom(10_000), os.urandom(20_000)]
     digest = now.client.push_image("c/a", "v1", layers)
-    assert collect(now, root).blobs == 0
+    assert collect(now).blobs == 0
     now.client("DELETE", f"/v2/c/a/manifests/{digest}")
-    freed = collect(now, root)
+    freed = collect(now)
     assert freed.blobs == 3
     assert freed.size >= 30_000
     assert files(root) == set()
@@ -56,7 +56,7 @@ def test_what_another_repository_links_to_stays(now: Worker, root: Path) -> None
     digest = now.client.push_image("c/a", "v1", [layer])
     now.client.push_image("c/b", "v1", [layer])
     now.client("DELETE", f"/v2/c/a/manifests/{digest}")
-    collect(now, root)
+    collect(now)
     assert now.client("GET", f"/v2/c/b/blobs/{Digest.of(layer)}").body == layer
     assert now.client("GET", f"/v2/c/a/blobs/{Digest.of(layer)}").status == 404
 
@@ -72,7 +72,7 @@ def test_an_index_keeps_its_images_and_a_subject_its_referrers(now: Worker, root
     document = {"schemaVersion": 2, "config": config, "layers": [], "subject": subject}
     raw = json.dumps(document).encode()
     signature = now.client.push_manifest("c/i", Digest.of(raw), raw)
-    collect(now, root)
+    collect(now)
     for digest in (*children.values(), signature):
         manifest = now.client("GET", f"/v2/c/i/manifests/{digest}")
         assert manifest.status == 200
@@ -87,11 +87,11 @@ def test_blobs_of_a_push_in_progress_stay_however_long_it_takes(tmp_path: Path, 
         for number in range(8):
             time.sleep(0.1)
             assert worker.client("PATCH", location, bytes([number]) * 100).status == 202
-            collect(worker, root)
+            collect(worker)
         assert worker.client("HEAD", f"/v2/c/slow/blobs/{layer}").status == 200
         worker.client("DELETE", location)
         time.sleep(0.3)
-        collect(worker, root)
+        collect(worker)
         assert worker.client("HEAD", f"/v2/c/slow/blobs/{layer}").status == 404
 
 
@@ -107,9 +107,9 @@ def test_a_blob_that_an_upload_has_claimed_stays(now: Worker, root: Path) -> Non
         async with service.blobs.append(upload) as appender:
             await appender.write(data)
             await service.metadata.claim(upload, "c/a", "", digest, len(data))
-            await Collector(service, str(root)).collect()
+            await Collector(service).collect()
             size = await appender.publish(digest)
-            await Collector(service, str(root)).collect()
+            await Collector(service).collect()
             await service.metadata.finish_upload(upload, "c/a", digest, size)
 
     now.run(push_with_collection_in_between())
@@ -130,10 +130,10 @@ def test_abandoned_uploads_expire(tmp_path: Path, root: Path) -> None:
         location = worker.client("POST", "/v2/c/gone/blobs/uploads/").headers["location"]
         worker.client("PATCH", location, b"x" * 5000)
         (root / "uploads" / "7b9d4942-fd01-4ea2-89b8-5e7d33afb5e0").write_bytes(b"of a process that died")
-        collect(worker, root)
+        collect(worker)
         assert len(list((root / "uploads").iterdir())) == 2
         time.sleep(0.3)
-        assert collect(worker, root).uploads == 2
+        assert collect(worker).uploads == 2
         assert worker.client("GET", location).status == 404
         assert list((root / "uploads").iterdir()) == []
 
@@ -142,7 +142,7 @@ def test_empty_repositories_leave_the_catalog(now: Worker, root: Path) -> None:
     digest = now.client.push_image("c/ghost", "v1")
     now.client.push_image("c/alive", "v1")
     now.client("DELETE", f"/v2/c/ghost/manifests/{digest}")
-    collect(now, root)
+    collect(now)
     assert now.client("GET", "/v2/_catalog").json()["repositories"] == ["c/alive"]
 
 

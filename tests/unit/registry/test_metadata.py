@@ -1,50 +1,30 @@
-"""What every metadata store promises. An implementation is added to `STORES` and has to pass all of it."""
+"""What the metadata promise, over every database in `support.databases.DATABASES`."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from hardtack.oci.digest import Digest
 from hardtack.registry.errors import BlobInUse, ManifestBlobUnknown, StorageBroken
-from hardtack.registry.metadata.interface import Metadata
+from hardtack.registry.metadata.database import Database
 from hardtack.registry.metadata.rows import Child, NewManifest
-from hardtack.registry.metadata.sqlite import SqliteMetadata
+from hardtack.registry.metadata.sqlite.database import prepare
 from hardtack.registry.metadata.sqlite.writer import Writer
+from hardtack.registry.metadata.store import Metadata
+from support.databases import DATABASES, Clock, Kind
 
 REPO = "a/b"
 OCI = "application/vnd.oci.image.manifest.v1+json"
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def sqlite_store(folder: Path, clock: Clock) -> Metadata:
-    return SqliteMetadata(str(folder / "registry.db"), clock)
-
-
-STORES: list[Callable[[Path, Clock], Metadata]] = [sqlite_store]
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(params=STORES, ids=lambda store: store.__name__)
-async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> AsyncIterator[Metadata]:
-    opened = request.param(tmp_path, clock)
-    yield opened
-    await opened.close()
+def store(database: Database) -> Metadata:
+    return Metadata(database)
 
 
 def digest(text: str) -> Digest:
@@ -91,7 +71,7 @@ async def test_a_blob_is_seen_in_the_repository_that_links_it_and_no_other(store
     one = await put_blob(store, "one")
     assert await store.blob_size(REPO, one) == 3
     assert await store.blob_size("a/c", one) is None
-    assert await store.linked_in(one) == [REPO]
+    assert await store.linked_in(one) == [(REPO, "private")]
 
 
 async def test_a_claim_alone_links_nothing_and_makes_no_repository(store: Metadata) -> None:
@@ -135,8 +115,8 @@ async def test_a_mount_follows_links(store: Metadata) -> None:
     assert not await store.has_repository("a/c")
     assert await store.mount("a/c", one, REPO)
     assert await store.blob_size("a/c", one) == 3
-    assert await store.linked_in(one) == [REPO, "a/c"]
-    assert await store.linked_in(one, REPO, 5) == ["a/c"]
+    assert await store.linked_in(one) == [(REPO, "private"), ("a/c", "private")]
+    assert await store.linked_in(one, REPO, 5) == [("a/c", "private")]
 
 
 async def test_a_manifest_is_found_by_tag_and_by_digest_verbatim(store: Metadata) -> None:
@@ -145,7 +125,7 @@ async def test_a_manifest_is_found_by_tag_and_by_digest_verbatim(store: Metadata
     for reference in ("v1", "v2", name):
         found = await store.manifest(REPO, reference)
         assert found is not None
-        assert found == (name, OCI, b"m")
+        assert found == (name, OCI, b"m", "private")
         assert store.manifest_at_once(REPO, reference) in (found, None)
     assert await store.manifest(REPO, "v3") is None
     assert await store.manifest("a/c", "v1") is None
@@ -188,8 +168,8 @@ async def test_listings_are_in_the_order_of_bytes_and_begin_after_a_name(store: 
     assert [tag.name for tag in await store.tags(REPO, "a")] == ["b"]
     for name in ("z", "a-b", "a/c", "a"):
         await put_manifest(store, manifest("m"), "v", repository=name)
-    assert await store.repositories() == ["a", "a-b", REPO, "a/c", "z"]
-    assert await store.repositories("a-b", 2) == [REPO, "a/c"]
+    assert [name for name, _ in await store.repositories()] == ["a", "a-b", REPO, "a/c", "z"]
+    assert [name for name, _ in await store.repositories("a-b", 2)] == [REPO, "a/c"]
     assert await store.tags_of(REPO, digest("m")) == ["10", "9", "A", "_", "a", "b"]
 
 
@@ -224,7 +204,7 @@ async def test_summaries_search_literally(store: Metadata) -> None:
     (summary,) = await store.summaries("a_b")
     assert summary.name == "a_b"
     summary = await store.summary(REPO)  # type: ignore[assignment]
-    assert (summary.tags, summary.manifests, summary.size) == (2, 1, 5)
+    assert (summary.tags, summary.manifests, summary.size) == (2, 1, 6)
     assert await store.summary("none") is None
     totals = await store.totals()
     assert (totals.repositories, totals.tags, totals.blobs, totals.size) == (2, 3, 1, 5)
@@ -353,7 +333,7 @@ async def test_empty_repositories_are_forgotten_and_others_are_not(store: Metada
     clock.now += 100
     await store.begin_upload("u", "pushed/to", "ada")
     assert await store.drop_repositories(60) == ["empty/soon"]
-    assert await store.repositories() == ["full", "pushed/to"]
+    assert [name for name, _ in await store.repositories()] == ["full", "pushed/to"]
     found = await store.manifest("full", "v1")
     assert found is not None
     assert found.raw == b"m"
@@ -377,12 +357,12 @@ async def test_one_refusal_among_many_takes_nothing_of_the_others(store: Metadat
     assert len(await store.tag_names(REPO)) == 40
 
 
-async def test_a_second_store_on_the_same_place_sees_everything_at_once(
-    store: Metadata, tmp_path: Path, clock: Clock
+@pytest.mark.parametrize("kind", DATABASES, ids=lambda kind: kind.__name__)
+async def test_a_second_process_on_the_same_database_sees_everything_at_once(
+    kind: Kind, tmp_path: Path, clock: Clock
 ) -> None:
-    """As another worker does. Only for stores that share a folder."""
-    other = sqlite_store(tmp_path, clock)
-    try:
+    async with kind(tmp_path, clock) as one, kind(tmp_path, clock) as two:
+        store, other = Metadata(one), Metadata(two)
         name = await put_manifest(store, manifest("m"), "v1")
         assert await other.manifest(REPO, "v1") is not None
         await other.delete_manifest(REPO, name, "ada", 0)
@@ -390,12 +370,10 @@ async def test_a_second_store_on_the_same_place_sees_everything_at_once(
         for number in range(10):
             await put_manifest(store if number % 2 else other, manifest(f"m{number}"), f"t{number}")
         assert await store.tag_names(REPO) == await other.tag_names(REPO)
-    finally:
-        await other.close()
 
 
 async def test_a_fault_in_a_change_does_not_stop_the_writer(tmp_path: Path) -> None:
-    sqlite_store(tmp_path, Clock())
+    prepare(str(tmp_path / "registry.db"))
     writer = Writer(str(tmp_path / "registry.db"))
 
     def faulty(db: sqlite3.Connection) -> None:

@@ -13,9 +13,12 @@ import pytest
 
 from hardtack.oci.digest import Digest
 from hardtack.registry.errors import BlobInUse, CannotServe, ManifestBlobUnknown
+from hardtack.registry.metadata import changes, collecting, reading
 from hardtack.registry.metadata.rows import Child, NewManifest
-from hardtack.registry.metadata.sqlite import SqliteMetadata, changes, collecting, reading
+from hardtack.registry.metadata.sqlite import SqliteDatabase
 from hardtack.registry.metadata.sqlite.database import connect, prepare
+from hardtack.registry.metadata.sqlite.running import run
+from hardtack.registry.metadata.store import Metadata
 
 NEEDED = "EXISTS (SELECT 1 FROM edge e WHERE e.repository = l.repository AND e.child = l.digest)"
 LINKED = "EXISTS (SELECT 1 FROM link l WHERE l.digest = b.digest)"
@@ -40,7 +43,7 @@ def manifest(number: int, *children: Digest) -> NewManifest:
     return NewManifest(Digest.of(raw), "application/json", raw, children=required)
 
 
-def nothing(digests: Sequence[str]) -> None:
+async def nothing(digests: Sequence[str]) -> None:
     """Bytes that are not there."""
 
 
@@ -48,6 +51,12 @@ def check(db: sqlite3.Connection) -> None:
     assert db.execute(f"SELECT * FROM link l WHERE (l.idle IS NULL) <> {NEEDED}").fetchall() == []
     assert db.execute(f"SELECT * FROM blob b WHERE (b.idle IS NULL) <> {LINKED}").fetchall() == []
     assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+    sizes = (
+        "SELECT r.name FROM repository r WHERE r.size <>"
+        " (SELECT coalesce(sum(b.size), 0) FROM link l JOIN blob b ON b.digest = l.digest WHERE l.repository = r.id)"
+        " + (SELECT coalesce(sum(m.size), 0) FROM manifest m WHERE m.repository = r.id)"
+    )
+    assert db.execute(sizes).fetchall() == []
     unused = "SELECT * FROM content c WHERE NOT EXISTS (SELECT 1 FROM manifest m WHERE m.digest = c.digest)"
     assert db.execute(unused).fetchall() == []
 
@@ -57,20 +66,20 @@ def change_something(db: sqlite3.Connection, chance: random.Random, now: float) 
     new = manifest(chance.randrange(4), *chance.sample(NAMES, 2))
     match chance.randrange(8):
         case 0 | 1:
-            changes.claim(db, f"u{now}", home, "", digest, 1, now)
-            changes.finish_upload(db, f"u{now}", home, digest, 1, now)
+            run(db, changes.claim(f"u{now}", home, "", digest, 1, now))
+            run(db, changes.finish_upload(f"u{now}", home, digest, 1, now))
         case 2:
-            changes.mount(db, home, digest, f"r/{chance.randrange(2)}", now)
+            run(db, changes.mount(home, digest, f"r/{chance.randrange(2)}", now))
         case 3 | 4:
-            changes.put_manifest(db, home, new, [f"t{chance.randrange(3)}"], "", let, now)
+            run(db, changes.put_manifest(home, new, [f"t{chance.randrange(3)}"], "", let, now))
         case 5:
-            changes.delete_manifest(db, home, new.digest, "", chance.choice([0, 1e9]), now)
+            run(db, changes.delete_manifest(home, new.digest, "", chance.choice([0, 1e9]), now))
         case 6:
-            changes.delete_blob(db, home, digest, now)
+            run(db, changes.delete_blob(home, digest, now))
         case 7:
-            collecting.drop_links(db, now - 5, 10)
-            collecting.drop_blobs(db, now - 5, 10, nothing)
-            collecting.drop_repositories(db, now - 5, 10)
+            run(db, collecting.drop_links(now - 5, 10))
+            run(db, collecting.drop_blobs(now - 5, 10, nothing), lambda effect: None)
+            run(db, collecting.drop_repositories(now - 5, 10))
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -88,19 +97,19 @@ def test_whatever_happens_idle_is_what_nothing_needs(db: sqlite3.Connection, see
 
 @pytest.fixture
 def full(db: sqlite3.Connection) -> sqlite3.Connection:
-    changes.finish_upload(db, "u", "r/0", NAMES[0], 1, 0.0)
-    changes.put_manifest(db, "r/0", manifest(0, NAMES[0]), ["v1"], "", let, 0.0)
+    run(db, changes.finish_upload("u", "r/0", NAMES[0], 1, 0.0))
+    run(db, changes.put_manifest("r/0", manifest(0, NAMES[0]), ["v1"], "", let, 0.0))
     return db
 
 
 def test_a_link_that_a_manifest_needs_is_kept_even_when_it_is_marked_idle(full: sqlite3.Connection) -> None:
     full.execute("UPDATE link SET idle = 0")
-    assert collecting.drop_links(full, 1e9, 10) == 0
+    assert run(full, collecting.drop_links(1e9, 10)) == 0
 
 
 def test_a_blob_that_a_repository_links_to_is_kept_even_when_it_is_marked_idle(full: sqlite3.Connection) -> None:
     full.execute("UPDATE blob SET idle = 0")
-    assert collecting.drop_blobs(full, 1e9, 10, nothing) == []
+    assert run(full, collecting.drop_blobs(1e9, 10, nothing)) == []
 
 
 def test_the_questions_of_every_pull_use_an_index(db: sqlite3.Connection) -> None:
@@ -118,7 +127,8 @@ def test_the_collector_looks_only_at_what_is_idle(db: sqlite3.Connection) -> Non
 
 async def test_many_tags_do_not_make_a_page_slower(tmp_path: Path) -> None:
     """Steps of SQLite's machine are counted, so that the figure does not depend on the machine."""
-    store = SqliteMetadata(str(tmp_path / "registry.db"))
+    database = SqliteDatabase(str(tmp_path / "registry.db"))
+    store = Metadata(database)
     steps = []
     for count in (50, 3000):
         home = f"r/{count}"
@@ -126,11 +136,11 @@ async def test_many_tags_do_not_make_a_page_slower(tmp_path: Path) -> None:
         connection = connect(str(tmp_path / "registry.db"), writing=False)
         count_steps = itertools.count()
         connection.set_progress_handler(lambda count_steps=count_steps: next(count_steps) and 0, 1)  # type: ignore[misc]
-        assert len(reading.tag_names(connection, home, "t00010", 20)) == 20
-        assert len(reading.latest_tags(connection, home, "", None, 20)) == 20
+        assert len(run(connection, reading.tag_names(home, "t00010", 20))) == 20
+        assert len(run(connection, reading.latest_tags(home, "", None, 20))) == 20
         steps.append(next(count_steps))
         connection.close()
-    await store.close()
+    await database.close()
     assert steps[1] <= 1.5 * steps[0]
 
 

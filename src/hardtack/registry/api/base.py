@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hardtack.registry.access import Action
 from hardtack.registry.api.answers import reply, reply_json
 from hardtack.registry.api.paging import next_link, page_size
 
@@ -36,8 +35,8 @@ async def visible(call: Call, after: str, limit: int) -> list[str]:
     names: list[str] = []
     while len(names) < limit:
         page = await call.service.metadata.repositories(after, limit)
-        names += [name for name in page if call.may(Action.PULL, name)]
+        names += [name for name, visibility in page if call.sees(name, visibility)]
         if len(page) < limit:
             break
-        after = page[-1]
+        after = page[-1][0]
     return names[:limit]

@@ -19,8 +19,8 @@ from hardtack.registry.api.paging import next_link
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from hardtack.registry.metadata.interface import Metadata
     from hardtack.registry.metadata.rows import Referrer, StoredManifest
+    from hardtack.registry.metadata.store import Metadata
     from hardtack.registry.service import Call
 
 _PAGE = 1000
@@ -91,4 +91,4 @@ async def behind_tag(metadata: Metadata, repository: str, tag: str) -> StoredMan
     if not found:
         return None
     raw = _index(_fitting(found))
-    return StoredManifest(Digest.of(raw), OCI_INDEX, raw)
+    return StoredManifest(Digest.of(raw), OCI_INDEX, raw, "")

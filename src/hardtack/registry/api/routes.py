@@ -97,6 +97,6 @@ async def _answer(service: Service, request: web.BaseRequest, path: str, query: 
     if target.kind not in _NAMELESS:
         check_repository(repository)
     action = route.needs(target.reference)
-    if not allowed(caller, action, repository):
+    if not await service.permits(caller, action, repository):
         raise refusal(caller, action, repository)
     return await route.handler(Call(service, request, caller, repository, target.reference, query))

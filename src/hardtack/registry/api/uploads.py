@@ -71,16 +71,18 @@ async def _mounted(call: Call, digest: Digest) -> bool:
             check_repository(source)
         except NameInvalid:
             return False
-        return call.may(Action.PULL, source) and await metadata.mount(call.repository, digest, source)
+        if not await call.service.permits(call.caller, Action.PULL, source):
+            return False
+        return await metadata.mount(call.repository, digest, source)
     after = ""
     for _ in range(_MOUNT_CANDIDATES // 100):
         names = await metadata.linked_in(digest, after, 100)
-        for name in names:
-            if call.may(Action.PULL, name) and await metadata.mount(call.repository, digest, name):
+        for name, visibility in names:
+            if call.sees(name, visibility) and await metadata.mount(call.repository, digest, name):
                 return True
         if len(names) < 100:
             return False
-        after = names[-1]
+        after = names[-1][0]
     return False
 
 

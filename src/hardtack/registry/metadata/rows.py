@@ -9,11 +9,12 @@ from hardtack.oci.digest import Digest
 
 
 class StoredManifest(NamedTuple):
-    """A manifest as it was pushed."""
+    """A manifest as it was pushed, and who may see its repository without having been granted it."""
 
     digest: str
     media_type: str
     raw: bytes
+    visibility: str
 
 
 class Tag(NamedTuple):
@@ -63,9 +64,10 @@ class Upload(NamedTuple):
 
 
 class RepositorySummary(NamedTuple):
-    """What the list of repositories shows; `size` is what its blobs would need alone."""
+    """What the list of repositories shows; `size` in bytes is what its blobs and manifests would need alone."""
 
     name: str
+    visibility: str
     tags: int
     manifests: int
     size: int

@@ -99,9 +99,10 @@ class QuickLane:
         # Only valid names are stored, so a name that is found was valid; escapes and queries go the ordinary way.
         if not noun or "%" in path or "?" in path or "/" in reference:
             return None
-        if not allowed(self._service.gate.anonymous(), Action.PULL, repository):
+        found = self._service.metadata.manifest_at_once(repository, reference)
+        if found is None or not allowed(self._service.gate.anonymous(), Action.PULL, repository, found.visibility):
             return None
-        return self._service.metadata.manifest_at_once(repository, reference)
+        return found
 
 
 _FIXED = "".join(f"{name}: {value}\r\n" for name, value in VERSION_HEADERS.items())

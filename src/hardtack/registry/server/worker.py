@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from hardtack.registry.access import OpenGate
 from hardtack.registry.blobs.files import FileBlobs
 from hardtack.registry.collector import Collector
-from hardtack.registry.metadata.sqlite import SqliteMetadata
+from hardtack.registry.metadata.sqlite import SqliteDatabase
+from hardtack.registry.metadata.store import Metadata
 from hardtack.registry.server.app import App
 from hardtack.registry.server.connection import Server
 from hardtack.registry.server.quick import QuickLane
@@ -57,16 +58,16 @@ async def work(settings: Settings, sockets: Sequence[socket.socket], parent: int
 async def serving(settings: Settings, sockets: Sequence[socket.socket], gate: Gate) -> AsyncIterator[Service]:
     """A registry that serves as long as the block lasts, and drains at its end."""
     async with contextlib.AsyncExitStack() as stack:
-        metadata = SqliteMetadata(database_path(settings.root))
-        stack.push_async_callback(metadata.close)
+        database = SqliteDatabase(database_path(settings.root))
+        stack.push_async_callback(database.close)
         blobs = FileBlobs(settings.root)
         stack.push_async_callback(blobs.close)
-        service = Service(metadata, blobs, gate, settings.limits)
+        service = Service(database, Metadata(database), blobs, gate, settings.limits)
         local_only = not settings.open_to_all
         app = App(service, Pages(service), local_only, settings.debug)
         server = Server(app.handle, QuickLane(service, local_only), settings.limits)
         stack.push_async_callback(server.end)
-        collector = asyncio.create_task(Collector(service, settings.root).run(), name="collector")
+        collector = asyncio.create_task(Collector(service).run(), name="collector")
         stack.push_async_callback(_ended, collector)
         loop = asyncio.get_running_loop()
         for sock in sockets:

@@ -126,7 +126,9 @@ class _Reader:
         if path == "/":
             return await self._home()
         name, digest, tag = _address(path)
-        if not allowed(self._caller, Action.PULL, name) or not await self._metadata.has_repository(name):
+        if not (visibility := await self._metadata.visibility(name)):
+            raise _Missing
+        if not allowed(self._caller, Action.PULL, name, visibility):
             raise _Missing
         if digest or tag:
             return await self._image(name, tag, digest or tag)
@@ -148,7 +150,9 @@ class _Reader:
         found: list[RepositorySummary] = []
         while len(found) <= _PAGE:
             page = await self._metadata.summaries(wanted, after, _PAGE + 1)
-            found += [summary for summary in page if allowed(self._caller, Action.PULL, summary.name)]
+            found += [
+                summary for summary in page if allowed(self._caller, Action.PULL, summary.name, summary.visibility)
+            ]
             if len(page) <= _PAGE:
                 break
             after = page[-1].name

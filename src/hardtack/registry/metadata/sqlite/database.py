@@ -7,12 +7,9 @@ survive the death of any process, and only a loss of power may take them.
 from __future__ import annotations
 
 import sqlite3
-from importlib import resources
 
 from hardtack.registry.errors import CannotServe, RegistryError, StorageBroken, StorageFull
-
-MIGRATIONS = ("0001_registry",)
-"""In their order; `PRAGMA user_version` counts how many were applied. Append, never insert."""
+from hardtack.registry.metadata.migrations import MIGRATIONS, statements
 
 _BUSY_SECONDS = 20.0
 _CACHE_KIB = 8192
@@ -61,24 +58,13 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
                 "Use the newer hardtack that wrote it, or another --root",
             )
         for name in MIGRATIONS[version:]:
-            for statement in _statements(migration(name)):
+            for statement in statements(name):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:
         connection.rollback()
         raise
-
-
-def migration(name: str) -> str:
-    """The text of a migration."""
-    folder = resources.files("hardtack.registry.metadata") / "migrations"
-    return (folder / f"{name}.sql").read_text(encoding="utf-8")
-
-
-def _statements(script: str) -> list[str]:
-    lines = [line for line in script.splitlines() if not line.lstrip().startswith("--")]
-    return [statement for statement in "\n".join(lines).split(";") if statement.strip()]
 
 
 def failure(error: sqlite3.Error) -> RegistryError:

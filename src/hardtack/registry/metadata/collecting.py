@@ -1,0 +1,109 @@
+"""The collector's steps, as scripts; each looks at an index of what is idle, and locks before it judges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hardtack.registry.metadata.changes import unlink
+from hardtack.registry.metadata.script import Effect, hits
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from hardtack.registry.metadata.script import Script
+
+    RemoveBlobs = Callable[[Sequence[str]], Awaitable[None]]
+
+
+def drop_uploads(before: float, limit: int) -> Script[list[str]]:
+    """Forget old sessions; returns the unfinished ones, whose bytes are still there."""
+    found = yield "SELECT id FROM upload WHERE touched < ? ORDER BY touched LIMIT ?", (before, limit)
+    unfinished = []
+    for (upload,) in found:
+        rows = yield "DELETE FROM upload WHERE id = ? AND touched < ? RETURNING finished", (upload, before)
+        if rows and not rows[0][0]:
+            unfinished.append(upload)
+    return unfinished
+
+
+def drop_links(before: float, limit: int) -> Script[int]:
+    """Unlink what no manifest needs, except where somebody is pushing. Blobs are idle since their last link was."""
+    homes = yield (
+        "SELECT DISTINCT r.id, r.name FROM"
+        f" (SELECT l.repository FROM link l WHERE l.idle < ? AND NOT EXISTS ({_PUSHING}) ORDER BY l.idle LIMIT ?)"
+        " i JOIN repository r ON r.id = i.repository ORDER BY r.id",
+        (before, before, limit),
+    )
+    dropped = 0
+    for home, name in homes:
+        yield "SELECT id FROM repository WHERE id = ? FOR UPDATE", (home,)
+        if (yield from hits(_PUSHED_TO, name, before)):
+            continue
+        idle = yield (
+            "SELECT l.digest, l.idle FROM link l WHERE l.repository = ? AND l.idle < ?"
+            " AND NOT EXISTS (SELECT 1 FROM edge e WHERE e.repository = l.repository AND e.child = l.digest)"
+            " ORDER BY l.digest LIMIT ?",
+            (home, before, limit - dropped),
+        )
+        for digest, since in idle:
+            yield from unlink(home, digest, since)
+        dropped += len(idle)
+        if dropped >= limit:
+            break
+    return dropped
+
+
+_PUSHED_TO = "SELECT 1 FROM upload WHERE repository = ? AND finished = 0 AND touched >= ?"
+_PUSHING = (
+    "SELECT 1 FROM upload u JOIN repository o ON o.name = u.repository"
+    " WHERE o.id = l.repository AND u.finished = 0 AND u.touched >= ?"
+)
+
+
+def drop_blobs(before: float, limit: int, remove: RemoveBlobs) -> Script[list[tuple[str, int]]]:
+    """Forget blobs that nobody links to or claims; their bytes go before the transaction ends."""
+    candidates = yield (
+        "SELECT digest, size FROM blob WHERE idle < ? ORDER BY idle, digest LIMIT ? FOR UPDATE SKIP LOCKED",
+        (before, limit),
+    )
+    gone: list[tuple[str, int]] = []
+    for digest, size in candidates:
+        if not (yield from hits(_WANTED, digest, digest, digest)):
+            yield "DELETE FROM blob WHERE digest = ?", (digest,)
+            gone.append((digest, size))
+    if gone:
+        names = [digest for digest, _ in gone]
+        yield Effect(lambda: remove(names))
+    return gone
+
+
+_WANTED = (
+    "SELECT 1 FROM link WHERE digest = ?"
+    " UNION ALL SELECT 1 FROM upload WHERE digest = ? AND digest <> '' AND finished = 0"
+    " UNION ALL SELECT 1 FROM grave_need WHERE child = ? LIMIT 1"
+)
+
+
+def drop_repositories(before: float, limit: int) -> Script[list[str]]:
+    """Forget repositories without manifests, blobs and pushes, about which nothing was said either."""
+    found = yield f"SELECT id, name FROM repository r WHERE r.updated < ? AND {_EMPTY} LIMIT ?", (before, limit)
+    gone = []
+    for home, name in found:
+        yield "SELECT id FROM repository WHERE id = ? FOR UPDATE", (home,)
+        still = f"SELECT 1 FROM repository r WHERE r.id = ? AND r.updated < ? AND {_EMPTY}"
+        if not (yield from hits(still, home, before)):
+            continue
+        yield "DELETE FROM tag_event WHERE repository = ?", (home,)
+        yield "DELETE FROM pulled WHERE repository = ?", (home,)
+        yield "DELETE FROM repository WHERE id = ?", (home,)
+        gone.append(name)
+    return gone
+
+
+_EMPTY = (
+    "r.summary = '' AND r.readme = '' AND r.immutable = '' AND r.retention = ''"
+    " AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.repository = r.id)"
+    " AND NOT EXISTS (SELECT 1 FROM link l WHERE l.repository = r.id)"
+    " AND NOT EXISTS (SELECT 1 FROM grave g WHERE g.repository = r.id)"
+    " AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.repository = r.name AND u.finished = 0)"
+)

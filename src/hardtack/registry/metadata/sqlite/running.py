@@ -1,0 +1,49 @@
+"""Scripts run on a connection of SQLite."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hardtack.registry.metadata.script import Effect
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from hardtack.registry.metadata.script import Script
+
+T = TypeVar("T")
+
+_LOCKING = (" FOR UPDATE SKIP LOCKED", " FOR UPDATE")
+
+
+@lru_cache(maxsize=1024)
+def _plain(sql: str) -> str:
+    for words in _LOCKING:
+        sql = sql.removesuffix(words)
+    return sql
+
+
+def run(connection: sqlite3.Connection, script: Script[T], perform: Callable[[Effect], None] | None = None) -> T:
+    """Run a script to its end.
+
+    Args:
+        connection: within a transaction, unless the script only asks one thing.
+        perform: does what the script wants done besides statements.
+    Raises:
+        what the script raises; sqlite3.Error.
+    """
+    send: Callable[[list[tuple[Any, ...]]], Any] = script.send
+    try:
+        step = next(script)
+        while True:
+            if type(step) is tuple:
+                step = send(connection.execute(_plain(step[0]), step[1]).fetchall())
+            else:
+                assert perform is not None and isinstance(step, Effect)
+                perform(step)
+                step = send([])
+    except StopIteration as end:
+        value: T = end.value
+        return value
