@@ -89,8 +89,10 @@ class Call:
         """The query, decoded.
 
         Raises:
-            UploadInvalid: more than 256 parameters.
+            UploadInvalid: more than 256 parameters, or a zero byte, which not every database takes for text.
         """
+        if "%00" in self.query:
+            raise UploadInvalid("the query cannot be read: it has a zero byte in it")
         try:
             return parse_qs(self.query, keep_blank_values=True, max_num_fields=_PARAMETER_LIMIT)
         except ValueError as error:

@@ -7,6 +7,7 @@ Source: OCI distribution-spec 1.1, "Error Codes".
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -51,7 +52,11 @@ _STATUS: dict[type[errors.RegistryError], int] = {
 
 
 def _encode(value: object) -> bytes:
-    return msgspec.json.encode(value, enc_hook=str)  # digests are a kind of text that the encoder does not know
+    try:
+        return msgspec.json.encode(value, enc_hook=str)  # digests are a kind of text that the encoder does not know
+    except UnicodeEncodeError:
+        # A refusal repeats what it refuses, and that may be half of a surrogate pair, which is no Unicode.
+        return json.dumps(value, default=str).encode("ascii")
 
 
 def status_of(error: errors.RegistryError) -> int:

@@ -135,6 +135,8 @@ def described(meaning: Manifest | Index, digest: Digest, sparse_images: bool = F
     Args:
         sparse_images: accept images whose layers are not there. Indexes may always lack some of their images, since
             people copy only the platforms they need.
+    Raises:
+        ManifestInvalid: text in it that is no Unicode, or that no database takes.
     """
     if isinstance(meaning, Index):
         children = tuple(Child(child.digest, "manifest", False) for child in meaning.manifests)
@@ -146,9 +148,18 @@ def described(meaning: Manifest | Index, digest: Digest, sparse_images: bool = F
         ]
         children = (Child(meaning.config.digest, "config", not sparse_images), *layers)
         artifact_type = meaning.artifact_type or meaning.config.media_type
+    if not artifact_type.isprintable():
+        raise ManifestInvalid("its artifact type has characters that cannot be kept")
     subject = "" if meaning.subject is None else str(meaning.subject.digest)
-    annotations = msgspec.json.encode(meaning.annotations).decode() if subject and meaning.annotations else ""
+    annotations = _kept(meaning.annotations) if subject and meaning.annotations else ""
     return NewManifest(digest, meaning.media_type, meaning.raw, artifact_type, subject, annotations, children)
+
+
+def _kept(annotations: dict[str, str]) -> str:
+    try:
+        return msgspec.json.encode(annotations).decode()
+    except UnicodeEncodeError:  # JSON can write half of a surrogate pair; nobody can keep it
+        raise ManifestInvalid("its annotations are no Unicode text") from None
 
 
 def deletion(reference: str) -> Action:
