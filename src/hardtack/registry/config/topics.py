@@ -1,0 +1,97 @@
+"""[retention], [[upstream]], [network] and [webhooks]: what the registry does by itself, and whom it may talk to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hardtack.registry.config.options import (
+    FLAG,
+    NETWORKS,
+    NO_SECRET,
+    SECRET,
+    TEXT,
+    TEXTS,
+    URL,
+    Network,
+    duration,
+    option,
+    tables,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRule:
+    """One rule: of the repositories and tags that it is for, what is kept. What no rule is for stays."""
+
+    repositories: tuple[str, ...] = option(TEXTS, ("**",), "Patterns of the repositories that the rule is for")
+    tags: tuple[str, ...] = option(TEXTS, ("*",), "Patterns of the tags that the rule is for")
+    keep_newest: int = option(whole(0, 1_000_000), 0, "Keep so many of the newest; 0 for no such promise")
+    keep_pulled: float = option(duration(), 0.0, "Keep what was pulled within this time")
+    keep_pushed: float = option(duration(), 0.0, "Keep what was pushed within this time")
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """What does not fit together, by key."""
+        if not (self.keep_newest or self.keep_pulled or self.keep_pushed):
+            yield "keep_newest", "must be given, or keep_pulled or keep_pushed: this rule would keep nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionSection:
+    """What is removed by itself, and for how long it can be brought back."""
+
+    undelete: float = option(
+        duration(), 7 * 86_400.0, "How long a deleted image can be brought back; 0s for not at all"
+    )
+    rules: tuple[RetentionRule, ...] = tables(RetentionRule, "Rules for every repository that has none of its own")
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamSection:
+    """A registry whose images are fetched, kept and served by this one."""
+
+    prefix: str = option(
+        TEXT,
+        "",
+        "First component of the names under which its repositories appear here",
+        sample='"docker"',
+        required=True,
+    )
+    url: str = option(URL, "", "Its address", sample='"https://registry-1.docker.io"', required=True)
+    name: str = option(
+        TEXT, "", "What clients that mirror call it (`ns=`); empty for the address's host", sample='"docker.io"'
+    )
+    username: str = option(TEXT, "", "Account there, when images need one")
+    password: str = option(SECRET, NO_SECRET, "Its password or token")
+    fresh: float = option(duration(), 60.0, "How long a tag is served without asking again")
+    missing: float = option(duration(), 60.0, "How long it is remembered that something is not there")
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """What does not fit together, by key."""
+        if bool(self.username) != bool(self.password):
+            yield ("password" if self.username else "username"), "is needed as well"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSection:
+    """Which addresses the registry may call by itself: upstreams, webhooks."""
+
+    allow: tuple[Network, ...] = option(
+        NETWORKS,
+        (),
+        "Private and local networks that may be called; all others of these are refused",
+        sample='["10.1.0.0/16"]',
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WebhooksSection:
+    """Calls to others when something was pushed or deleted."""
+
+    enabled: bool = option(FLAG, True, "Make them")
+    attempts: int = option(whole(1, 50), 10, "How often a call is tried before it is put aside as dead")
+    timeout: float = option(duration(1, 120), 10.0, "How long one may take")
