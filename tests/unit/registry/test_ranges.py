@@ -22,6 +22,7 @@ from hardtack.registry.api.paging import PAGE_LIMIT, PageInvalid, next_link, pag
         ("bytes=0-0,2-2", 10, None),
         ("items=0-1", 10, None),
         ("bytes=-", 10, None),
+        ("bytes= - ", 10, None),
         ("bytes=0x1-2", 10, None),
         ("bytes=٣-٤", 10, None),
         ("bytes=" + "9" * 30 + "-", 10, None),

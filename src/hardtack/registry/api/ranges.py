@@ -30,9 +30,11 @@ def requested(header: str, size: int) -> tuple[int, int] | None:
         Unsatisfiable: the range lies beyond the end, is empty or runs backwards.
     """
     match = _RANGE.fullmatch(header)
-    if match is None or header.strip().endswith("=-"):
+    if match is None:
         return None
     first, last = match[1], match[2]
+    if not first and not last:
+        return None
     if not first:
         length = min(int(last), size)
         start = size - length
