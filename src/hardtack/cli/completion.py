@@ -7,11 +7,12 @@ commands that list them. Whatever fails gives no answer: a shell must never see 
 from __future__ import annotations
 
 from hardtack.cli.parse import BOOL, Command, Flag, parse
-from hardtack.cli.table import COMMANDS, GROUPS
+from hardtack.cli.table import COMMANDS, GROUPS, groups_within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hardtack.cli.streams import Streams
+    from hardtack.cli.table import Table
 
     Answer = tuple[str, str]  # the word, and what it is
 
@@ -50,21 +51,27 @@ def answer(words: list[str]) -> list[Answer]:
     if not before:
         if current.startswith("-"):
             return _starting(_flag_words(GLOBAL), current)
-        known = [(name, entry[1]) for name, entry in COMMANDS.items()]
-        return _starting(sorted(known + [(name, group[0]) for name, group in GROUPS.items()]), current)
+        return _starting(_members("", COMMANDS), current)
     name, rest = before[0], before[1:]
     table = COMMANDS
-    if name in GROUPS and name not in COMMANDS:
-        table = GROUPS[name][1]
+    group = name
+    while group in GROUPS and name not in table:
+        table = GROUPS[group][1]
         if not rest:
-            return _starting(sorted((word, entry[1]) for word, entry in table.items()), current)
+            return _starting(_members(group, table), current)
         name, rest = rest[0], rest[1:]
+        group = f"{group} {name}"
     entry = table.get(name)
     if entry is None:
         return []
     from hardtack.cli.help import load
 
     return _in_command(load(entry[0]), rest, current)
+
+
+def _members(group: str, table: Table) -> list[Answer]:
+    within = list(groups_within(group).items())
+    return sorted([(name, entry[1]) for name, entry in table.items()] + within)
 
 
 def _after_globals(words: list[str], command: Command) -> int:
@@ -143,18 +150,17 @@ def _named(kind: str) -> list[Answer]:
         return [(word, "") for word in kind.split("|")]
     if kind not in _LISTINGS:
         return []
-    import sys
     from io import StringIO
 
-    from hardtack.cli.help import load
+    from hardtack.cli.main import load
     from hardtack.cli.streams import Streams
 
     words = _LISTINGS[kind]
     grouped = words[0] in GROUPS
     module = GROUPS[words[0]][1][words[1]][0] if grouped else COMMANDS[words[0]][0]
-    command = load(module)
+    command, run = load(module)
     streams = Streams()
     streams.out = StringIO()
-    sys.modules[f"hardtack.cli.commands.{module}"].run(parse(command, words[2 if grouped else 1 :]), streams)
+    run(parse(command, words[2 if grouped else 1 :]), streams)
     names = streams.out.getvalue().replace(",", "\n").split()
     return [(name, "") for name in dict.fromkeys(names) if "<none>" not in name]

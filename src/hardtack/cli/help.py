@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from hardtack.cli import parse as parsing
-from hardtack.cli.table import COMMANDS, GROUPS
+from hardtack.cli.table import COMMANDS, GROUPS, groups_within
 from hardtack.errors import TackError
 
 TYPE_CHECKING = False
@@ -39,8 +38,9 @@ def show_help(words: list[str], streams: Streams) -> int:
     if not words:
         streams.out.write(program_help(width(streams)))
         return 0
-    entry = COMMANDS.get(words[0]) if len(words) == 1 else GROUPS.get(words[0], ("", {}))[1].get(words[1])
-    if len(words) > 2 or (entry is None and name not in GROUPS):
+    table = COMMANDS if len(words) == 1 else GROUPS.get(" ".join(words[:-1]), ("", {}))[1]
+    entry = table.get(words[-1])
+    if entry is None and name not in GROUPS:
         raise TackError(f"unknown help topic: {name}", "Run 'tack --help' for all commands")
     if entry is None:
         return show_call(f"tack {name}", parsing.Command("COMMAND", GROUPS[name][0]), streams)
@@ -62,10 +62,9 @@ def show_call(path: str, command: Command, streams: Streams) -> int:
 
 def load(module: str) -> Command:
     """The table of a command, by its module's name."""
-    full = f"hardtack.cli.commands.{module}"
-    __import__(full)
-    command: Command = sys.modules[full].COMMAND
-    return command
+    from hardtack.cli import main
+
+    return main.load(module)[0]
 
 
 def program_help(columns: int) -> str:
@@ -78,7 +77,7 @@ def program_help(columns: int) -> str:
         f"Usage:  tack {GLOBAL.usage}\n",
         _paragraph(GLOBAL.summary, columns),
         _section("Common Commands", ((name, COMMANDS[name][1]) for name in listed), columns),
-        _section("Management Commands", ((name, GROUPS[name][0]) for name in sorted(GROUPS)), columns),
+        _section("Management Commands", sorted(groups_within("").items()), columns),
         _section("Commands", ((name, COMMANDS[name][1]) for name in others), columns),
         "Global Options:\n" + flags_help(GLOBAL.flags, columns),
         _more("tack", columns),
@@ -97,14 +96,13 @@ def _paragraph(text: str, columns: int) -> str:
 def group_help(name: str, columns: int) -> str:
     """What `tack GROUP --help` prints."""
     summary, table = GROUPS[name]
-    return "\n".join(
-        (
-            f"Usage:  tack {name} COMMAND\n",
-            _paragraph(summary, columns),
-            _section("Commands", ((word, table[word][1]) for word in sorted(table)), columns),
-            _more(f"tack {name}", columns),
-        )
-    )
+    within = groups_within(name)
+    parts = [f"Usage:  tack {name} COMMAND\n", _paragraph(summary, columns)]
+    if within:
+        parts.append(_section("Management Commands", sorted(within.items()), columns))
+    parts.append(_section("Commands", ((word, table[word][1]) for word in sorted(table)), columns))
+    parts.append(_more(f"tack {name}", columns))
+    return "\n".join(parts)
 
 
 def command_help(path: str, command: Command, columns: int) -> str:
@@ -123,7 +121,7 @@ def command_help(path: str, command: Command, columns: int) -> str:
 def aliases(path: str) -> list[str]:
     """Every way to call the command that a path names, groups first."""
     words = path.split()[1:]
-    table = GROUPS[words[0]][1] if len(words) > 1 else COMMANDS
+    table = GROUPS[" ".join(words[:-1])][1] if len(words) > 1 else COMMANDS
     module = table.get(words[-1], ("", ""))[0]
     if not module:
         return []

@@ -10,7 +10,7 @@ import sys
 
 from hardtack.cli import parse as parsing
 from hardtack.cli.streams import Streams
-from hardtack.cli.table import COMMANDS, GROUPS
+from hardtack.cli.table import COMMANDS, GROUPS, groups_within
 from hardtack.errors import TackError
 
 TYPE_CHECKING = False
@@ -103,8 +103,7 @@ def _dispatch(words: list[str], streams: Streams, call: _Call) -> int:
     module_name, rest = _resolve(words, call)
     if not module_name:
         raise parsing.HelpWanted
-    module = _load(module_name)
-    call.command = module.COMMAND
+    call.command, run = load(module_name)
     args = parsing.parse(call.command, rest, call.path)
     if not args.__dict__.get("disable_content_trust", True):
         raise TackError(
@@ -113,7 +112,6 @@ def _dispatch(words: list[str], streams: Streams, call: _Call) -> int:
         )
     if "root" not in args.given:
         args.root = root if root is not None else args.root
-    run: Callable[[Args, Streams], int] = module.run
     return run(args, streams)
 
 
@@ -139,18 +137,22 @@ def _resolve(words: list[str], call: _Call) -> tuple[str, list[str]]:
         return entry[0], rest
     if name not in GROUPS:
         _unknown(call.path, name, "tack", list(COMMANDS) + list(GROUPS))
-    summary, table = GROUPS[name]
-    call.command = parsing.Command("COMMAND", summary)
-    if not rest or rest[0] in ("--help", "-h", "help"):
-        return "", rest
-    name, rest = rest[0], rest[1:]
-    if name[:1] == "-":
-        raise parsing.UsageError(f"unknown flag: {name}")
-    entry = table.get(name) or table.get(_OTHER_NAMES.get(name, name))
-    if entry is None:
-        _unknown(f"{call.path} {name}", name, call.path, list(table))
-    call.path += f" {name}"
-    return entry[0], rest
+    group = name
+    while True:
+        summary, table = GROUPS[group]
+        call.command = parsing.Command("COMMAND", summary)
+        if not rest or rest[0] in ("--help", "-h", "help"):
+            return "", rest
+        name, rest = rest[0], rest[1:]
+        if name[:1] == "-":
+            raise parsing.UsageError(f"unknown flag: {name}")
+        entry = table.get(name) or table.get(_OTHER_NAMES.get(name, name))
+        parent, call.path = call.path, f"{call.path} {name}"
+        if entry is not None:
+            return entry[0], rest
+        group = f"{group} {name}"
+        if group not in GROUPS:
+            _unknown(call.path, name, parent, [*table, *groups_within(group.rpartition(" ")[0])])
 
 
 def _unknown(path: str, name: str, parent: str, known: list[str]) -> NoReturn:
@@ -164,10 +166,13 @@ def _unknown(path: str, name: str, parent: str, known: list[str]) -> NoReturn:
     raise TackError(f"unknown command: {path}", (hint + " " if hint else "") + f"Run '{parent} --help' for all")
 
 
-def _load(name: str) -> Any:
+def load(name: str) -> tuple[Command, Callable[[Args, Streams], int]]:
+    """A command's table and what runs it, by the name that `cli.table` has for it."""
+    name, _, verb = name.partition(":")
     full = f"hardtack.cli.commands.{name}"
     __import__(full)
-    return sys.modules[full]
+    module: Any = sys.modules[full]
+    return module.VERBS[verb] if verb else (module.COMMAND, module.run)
 
 
 def _help(streams: Streams, call: _Call) -> int:

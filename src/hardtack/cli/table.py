@@ -1,6 +1,8 @@
 """Every command by its name: where it lives and its one line. Only the module that is called gets imported.
 
-A group's name maps to its own table. An alias points at the same module, as docker's `images` and `image ls` do.
+A group's name maps to its own table; a group within a group has both names, "registry user". An alias points at the
+same module, as docker's `images` and `image ls` do. Where verbs of one noun share a module, a colon separates the two:
+`registry_user:create` is what `VERBS["create"]` of that module has, a table and a function.
 """
 
 from __future__ import annotations
@@ -123,3 +125,10 @@ GROUPS: dict[str, tuple[str, Table]] = {
         },
     ),
 }
+
+
+def groups_within(group: str) -> dict[str, str]:
+    """The groups directly within a group, "" for the program itself, with their lines."""
+    start = f"{group} " if group else ""
+    found = {name[len(start) :]: entry[0] for name, entry in GROUPS.items() if name.startswith(start)}
+    return {name: summary for name, summary in found.items() if " " not in name}

@@ -19,7 +19,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "reference.md"
 
 
 def present(module: str) -> bool:
-    return importlib.util.find_spec(f"hardtack.cli.commands.{module}") is not None
+    return importlib.util.find_spec(f"hardtack.cli.commands.{module.partition(':')[0]}") is not None
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -193,6 +193,37 @@ def test_docker_s_other_names_work_inside_groups(command: Callable[..., None]) -
         del GROUPS["zzgroup"]
 
 
+def test_a_group_may_hold_groups_and_a_module_several_verbs(
+    command: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(lambda args, streams: 3)
+    fake = sys.modules["hardtack.cli.commands.zz"]
+    fake.VERBS = {"make": (fake.COMMAND, lambda args, streams: 4)}  # type: ignore[attr-defined]
+    GROUPS["zzgroup"] = ("For a test", {"ls": COMMANDS["zz"]})
+    GROUPS["zzgroup zzinner"] = ("Within it", {"make": ("zz:make", "Make one")})
+    try:
+        assert module.main(["zzgroup", "ls"]) == 3
+        assert module.main(["zzgroup", "zzinner", "make"]) == 4
+        assert module.main(["zzgroup", "--help"]) == 0
+        assert "zzinner   Within it" in capsys.readouterr().out
+        for words in (["zzgroup", "zzinner", "--help"], ["help", "zzgroup", "zzinner"], ["zzgroup", "zzinner"]):
+            assert module.main(words) == 0
+            assert "Usage:  tack zzgroup zzinner COMMAND" in capsys.readouterr().out
+        assert module.main(["zzgroup", "zzinner", "make", "--help"]) == 0
+        assert "Usage:  tack zzgroup zzinner make" in capsys.readouterr().out
+        assert module.main(["zzgroup", "zziner"]) == 1
+        assert "Did you mean 'tack zzgroup zzinner'?" in capsys.readouterr().err
+        assert module.main(["zzgroup", "zzinner", "mak"]) == 1
+        assert "unknown command: tack zzgroup zzinner mak. Did you mean 'tack zzgroup zzinner make'?" in (
+            capsys.readouterr().err
+        )
+        module.main(["__complete", "zzgroup", ""])
+        module.main(["__complete", "zzgroup", "zzinner", "m"])
+        assert capsys.readouterr().out.splitlines() == ["ls\tFor a test", "zzinner\tWithin it", "make\tMake one"]
+    finally:
+        del GROUPS["zzgroup"], GROUPS["zzgroup zzinner"]
+
+
 def tack(*words: str, **more: object) -> subprocess.CompletedProcess[bytes]:
     """A real process; costs an interpreter's start."""
     program = "from hardtack.cli.main import script; script()"
