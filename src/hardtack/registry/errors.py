@@ -255,3 +255,21 @@ class StorageBroken(RegistryError):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"the registry's storage failed: {why}", "Try again; if it persists, look at the server's log")
+
+
+class WebhookInvalid(RegistryError):
+    """A webhook that cannot be made as it was asked for."""
+
+    code = "WEBHOOK_INVALID"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"invalid webhook: {why}")
+
+
+class WebhookUnknown(RegistryError):
+    """No such webhook, or no such delivery."""
+
+    code = "WEBHOOK_UNKNOWN"
+
+    def __init__(self, name: int | str) -> None:
+        super().__init__(f"there is no webhook or delivery {str(name)[:60]}")

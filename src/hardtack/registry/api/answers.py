@@ -47,6 +47,8 @@ _STATUS: dict[type[errors.RegistryError], int] = {
     errors.NoSuchAddress: 404,
     errors.StorageFull: 507,
     errors.StorageBroken: 500,
+    errors.WebhookInvalid: 400,
+    errors.WebhookUnknown: 404,
     PageInvalid: 400,
 }
 
