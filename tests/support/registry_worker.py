@@ -58,6 +58,9 @@ class GrantingGate:
     def anonymous(self) -> Caller:
         return self._callers.get("", Caller())
 
+    def challenge(self, origin: str, scope: str, problem: str) -> str:
+        return f'Basic realm="{origin} {scope} {problem}"'
+
 
 @contextmanager
 def registry_worker(root: Path, gate: Gate | None = None, open_to_all: bool = False, **limits: Any) -> Iterator[Worker]:

@@ -6,11 +6,14 @@ there is one caller, everybody, and a registry that is open grants it everything
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hardtack.registry.errors import Denied, RegistryError, Unauthorized
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Action(Enum):
@@ -66,6 +69,23 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token of docker's flow was made for: no more than its bearer asked for and was allowed then.
+
+    Attributes:
+        repositories: by name; one without actions was asked for and refused.
+        catalog: the list of repositories was asked for.
+    """
+
+    repositories: Mapping[str, frozenset[Action]]
+    catalog: bool = False
+
+    def permit(self, action: Action, repository: str) -> bool:
+        """Whether the token is good for this. Any of them is for what belongs to no repository."""
+        return action is Action.ENTER or action in self.repositories.get(repository, ())
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Somebody who asks.
 
@@ -73,6 +93,7 @@ class Caller:
         name: empty for everybody who did not say who they are.
         grants: what was granted to them, now.
         scope: what the credential they came with is good for at most; None when it is good for everything.
+        claims: the same of a token of docker's flow, of which a client can get another one; None without one.
         admin: may change the registry itself: accounts, configuration, every repository.
         must_change: came with a password that is only good for choosing another one.
     """
@@ -80,6 +101,7 @@ class Caller:
     name: str = ""
     grants: tuple[Grant, ...] = ()
     scope: tuple[Grant, ...] | None = None
+    claims: Claims | None = None
     admin: bool = False
     must_change: bool = False
 
@@ -95,6 +117,8 @@ def allowed(caller: Caller, action: Action, repository: str = "", visibility: st
         repository: "" for what belongs to none.
         visibility: of the repository, when it exists and is known.
     """
+    if caller.claims is not None and not caller.claims.permit(action, repository):
+        return False
     if caller.scope is not None and not _granted(caller.scope, action, repository):
         return False
     return _granted(caller.grants, action, repository) or (action is Action.PULL and _shown(caller, visibility))
@@ -108,9 +132,26 @@ def _shown(caller: Caller, visibility: str) -> bool:
     return visibility == Visibility.PUBLIC or (visibility == Visibility.INTERNAL and bool(caller.name))
 
 
+def lists(caller: Caller, repository: str, visibility: str) -> bool:
+    """Whether the catalog shows a repository: what the caller may pull from.
+
+    A token of docker's flow that was made for the catalog shows what its bearer may; any other what it is good for.
+    """
+    if caller.claims is not None and caller.claims.catalog:
+        caller = replace(caller, claims=None)
+    return allowed(caller, Action.PULL, repository, visibility)
+
+
 def refusal(caller: Caller, action: Action, repository: str) -> RegistryError:
-    """What somebody who may not is told: to log in when unknown, no when known."""
-    return Denied(action.value, repository) if caller.name else Unauthorized()
+    """What somebody who may not is told: to log in when unknown, to get another token where that helps, or no."""
+    if not caller.name:
+        return Unauthorized()
+    claims = caller.claims
+    if claims is not None and not claims.permit(action, repository):
+        asked = repository in claims.repositories
+        if _granted(caller.grants, action, repository) or (action is Action.PULL and not asked):
+            return Unauthorized("the token was not made for this", "Ask for another one", "insufficient_scope")
+    return Denied(action.value, repository)
 
 
 class Gate(Protocol):
@@ -135,6 +176,16 @@ class Gate(Protocol):
         """Who sends a request without credentials; answered without waiting, since most pulls are that."""
         ...
 
+    def challenge(self, origin: str, scope: str, problem: str) -> str:
+        """How to show who one is: the value of WWW-Authenticate.
+
+        Args:
+            origin: scheme, host and port as the client called them.
+            scope: what the refused request needs, as docker writes it; "" for nothing in particular.
+            problem: RFC 6750's word for what is wrong with the credentials that came, or "".
+        """
+        ...
+
 
 class OpenGate:
     """Everybody may do everything; credentials that a client sends along are ignored."""
@@ -149,3 +200,7 @@ class OpenGate:
 
     def anonymous(self) -> Caller:
         return EVERYBODY
+
+    def challenge(self, origin: str, scope: str, problem: str) -> str:
+        del origin, scope, problem
+        return 'Basic realm="registry", charset="UTF-8"'

@@ -197,12 +197,17 @@ class SizeInvalid(RegistryError):
 
 
 class Unauthorized(RegistryError):
-    """Nobody is known to ask, and nobody in particular may."""
+    """Nobody is known to ask, and nobody in particular may; or the credentials are no good.
+
+    Attributes:
+        problem: RFC 6750's word for what is wrong with a token: invalid_token, insufficient_scope; else "".
+    """
 
     code = "UNAUTHORIZED"
 
-    def __init__(self) -> None:
-        super().__init__("authentication is required", "Log in")
+    def __init__(self, message: str = "authentication is required", hint: str = "Log in", problem: str = "") -> None:
+        super().__init__(message, hint)
+        self.problem = problem
 
 
 class Denied(RegistryError):

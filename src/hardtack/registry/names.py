@@ -42,6 +42,15 @@ def check_repository(name: str) -> str:
     return name
 
 
+def is_repository(name: str) -> bool:
+    """Whether the name may be a repository's."""
+    try:
+        check_repository(name)
+    except NameInvalid:
+        return False
+    return True
+
+
 def is_tag(text: str) -> bool:
     """Whether text is a tag."""
     return _TAG.fullmatch(text) is not None

@@ -89,8 +89,6 @@ def failed(error: errors.RegistryError, headers: Mapping[str, str] | None = None
     every = dict(headers or {})
     if isinstance(error, errors.Unsupported):
         every["Allow"] = ", ".join(error.methods)
-    elif isinstance(error, errors.Unauthorized):
-        every["WWW-Authenticate"] = 'Basic realm="hardtack registry", charset="UTF-8"'
     entry: dict[str, object] = {"code": error.code, "message": str(error)}
     if error.detail is not None:
         entry["detail"] = error.detail

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hardtack.registry.access import lists
 from hardtack.registry.api.answers import reply, reply_json
 from hardtack.registry.api.paging import next_link, page_size
 
@@ -35,7 +36,7 @@ async def visible(call: Call, after: str, limit: int) -> list[str]:
     names: list[str] = []
     while len(names) < limit:
         page = await call.service.metadata.repositories(after, limit)
-        names += [name for name, visibility in page if call.sees(name, visibility)]
+        names += [name for name, visibility in page if lists(call.caller, name, visibility)]
         if len(page) < limit:
             break
         after = page[-1][0]

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from hardtack.registry.access import Action, allowed, refusal
 from hardtack.registry.api import base, blobs, manifests, referrers, tags, uploads
 from hardtack.registry.api.answers import failed
-from hardtack.registry.api.path import Kind, split
-from hardtack.registry.errors import NoSuchAddress, RegistryError, Unsupported
-from hardtack.registry.names import check_repository
+from hardtack.registry.api.origin import origin_of
+from hardtack.registry.api.path import Kind, Target, split
+from hardtack.registry.errors import NoSuchAddress, RegistryError, Unauthorized, Unsupported
+from hardtack.registry.names import check_repository, is_repository
+from hardtack.registry.scopes import CATALOG, scope_of
 from hardtack.registry.service import Call
 
 if TYPE_CHECKING:
@@ -73,17 +75,31 @@ async def answer(service: Service, request: web.BaseRequest, path: str, query: s
         path: as sent, still percent-encoded.
         query: as sent, without the question mark.
     """
+    target = split(path)
     try:
-        return await _answer(service, request, path, query)
+        return await _answer(service, request, target, query)
+    except Unauthorized as error:
+        challenge = service.gate.challenge(origin_of(request), _scope(target, request.method), error.problem)
+        return failed(error, {"WWW-Authenticate": challenge})
     except RegistryError as error:
         return failed(error)
 
 
-async def _answer(service: Service, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+def _scope(target: Target | None, method: str) -> str:
+    """What a request needs, in docker's words."""
+    if target is None or target.kind is Kind.BASE or method not in ROUTES[target.kind]:
+        return ""
+    if target.kind is Kind.CATALOG:
+        return CATALOG
+    if not is_repository(target.repository):
+        return ""
+    return scope_of(ROUTES[target.kind][method].needs(target.reference), target.repository)
+
+
+async def _answer(service: Service, request: web.BaseRequest, target: Target | None, query: str) -> web.StreamResponse:
     authorization = request.headers.get("Authorization")
     gate = service.gate
-    caller = gate.anonymous() if authorization is None else await gate.identify(authorization)
-    target = split(path)
+    caller = gate.anonymous() if authorization is None else await gate.identify(authorization, request.remote or "")
     if target is None:
         # Who may not even enter learns nothing about addresses.
         if not allowed(caller, Action.ENTER):
