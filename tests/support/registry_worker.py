@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hardtack.registry.access import Action, Caller, Gate, Grant, OpenGate
+from hardtack.registry.config.limits import Limits
 from hardtack.registry.errors import Unauthorized
 from hardtack.registry.server.settings import Address, Settings
 from hardtack.registry.server.worker import serving
-from hardtack.registry.service import Limits, Service
+from hardtack.registry.service import Service
 from support.our_registry import Client
 
 T = TypeVar("T")

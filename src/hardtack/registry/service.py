@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from hardtack.registry.access import Action, Caller, allowed, refusal
+from hardtack.registry.config.document import Config
+from hardtack.registry.config.limits import Limits
 from hardtack.registry.errors import RegistryError, UploadInvalid
+from hardtack.registry.metrics import Metrics
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -21,35 +24,6 @@ _PARAMETER_LIMIT = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds and times; seconds where they are times.
-
-    Attributes:
-        manifest: bytes of a manifest.
-        grace: how long content that nothing needs stays, and a push in progress may count on what it found.
-        pause: between two rounds of the collector.
-        upload_life: how long an upload may rest between two requests.
-        body_idle: how long a client may send nothing in the middle of a body, or take nothing of an answer.
-        header_time: how long a client may take for the head of a request.
-        keep_alive: how long a connection may be idle.
-        connections: at most, per worker.
-        drain: how long requests in progress have to end when the server stops.
-        sparse_images: accept images whose layers the repository does not hold.
-    """
-
-    manifest: int = 4 << 20
-    grace: float = 900.0
-    pause: float = 30.0
-    upload_life: float = 86_400.0
-    body_idle: float = 60.0
-    header_time: float = 20.0
-    keep_alive: float = 75.0
-    connections: int = 4096
-    drain: float = 15.0
-    sparse_images: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Service:
     """Everything a route may use."""
 
@@ -58,6 +32,13 @@ class Service:
     blobs: Blobs
     gate: Gate
     limits: Limits = field(default_factory=Limits)
+    config: Config = field(default_factory=Config)
+    metrics: Metrics = field(default_factory=Metrics)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be changed at present, neither by a client nor by what runs in the background."""
+        return self.config.server.read_only
 
     async def permits(self, caller: Caller, action: Action, repository: str) -> bool:
         """Whether a caller may do something: by what was granted, or because the repository is shown to them."""

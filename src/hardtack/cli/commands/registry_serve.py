@@ -51,8 +51,8 @@ def run(args: Args, streams: Streams) -> int:
 def _settings(args: Args, addresses: tuple[Address, ...]) -> Settings:
     import os
 
+    from hardtack.registry.config.limits import Limits
     from hardtack.registry.server.settings import Settings, default_workers
-    from hardtack.registry.service import Limits
 
     if "workers" in args.given and args.workers < 1:
         raise TackError("cannot serve with fewer than one worker")

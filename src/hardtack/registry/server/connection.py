@@ -19,8 +19,8 @@ from hardtack.registry.server.quick import is_whole
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from hardtack.registry.config.limits import Limits
     from hardtack.registry.server.quick import QuickLane
-    from hardtack.registry.service import Limits
 
     Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -171,7 +171,7 @@ class Server(web.Server):
         for connection in list(self._connections):
             if isinstance(connection, Connection) and connection.is_waiting:
                 connection.force_close()
-        end = self._loop.time() + self._limits.drain
+        end = self._loop.time() + self._limits.finish
         while self._connections and self._loop.time() < end:
             await asyncio.sleep(0.02)
         if self._timer is not None:

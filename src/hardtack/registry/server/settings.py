@@ -7,8 +7,8 @@ import os
 import socket
 from dataclasses import dataclass, field
 
+from hardtack.registry.config.limits import Limits
 from hardtack.registry.errors import CannotServe
-from hardtack.registry.service import Limits
 
 DEFAULT_PORT = 5000
 _WORKERS_AT_MOST = 8
