@@ -278,3 +278,30 @@ class WebhookUnknown(RegistryError):
 
     def __init__(self, name: int | str) -> None:
         super().__init__(f"there is no webhook or delivery {str(name)[:60]}")
+
+
+class BadRequest(RegistryError):
+    """A request to the JSON API or a page that cannot be read or contradicts itself."""
+
+    code = "BAD_REQUEST"
+
+
+class TooLarge(RegistryError):
+    """A body over the limit of its address."""
+
+    code = "TOO_LARGE"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the body is larger than {limit} bytes", detail={"limit": limit})
+        self.limit = limit
+
+
+class ReadOnly(RegistryError):
+    """The registry takes no changes at present."""
+
+    code = "UNSUPPORTED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the registry is read-only at present: nothing can be pushed or deleted", "Pulls go on; try again later"
+        )

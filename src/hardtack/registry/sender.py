@@ -23,6 +23,7 @@ _HOST = re.compile(r"[A-Za-z0-9._~-]{1,255}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\]
 _NUMBER = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _HOPS = 32
 SENDER = "sender"
+_WHO = "who"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,16 @@ class Forwarding:
         except ValueError:
             return False
         return any(address.version == network.version and address in network for network in self._trusted)
+
+
+def tell_who(request: web.BaseRequest, name: str) -> None:
+    """Note, for the access log, whose request it turned out to be."""
+    request[_WHO] = name
+
+
+def who_of(request: web.BaseRequest) -> str:
+    """The name of the caller, as far as it is known; "" for nobody in particular."""
+    return str(request.get(_WHO, ""))
 
 
 def _origin(is_tls: bool, host: str) -> str:

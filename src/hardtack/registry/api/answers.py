@@ -25,6 +25,8 @@ VERSION_HEADERS = {
     "Server": "hardtack",
 }
 
+_LATER = "60"  # seconds
+
 _STATUS: dict[type[errors.RegistryError], int] = {
     errors.NameInvalid: 400,
     errors.TagInvalid: 400,
@@ -44,9 +46,12 @@ _STATUS: dict[type[errors.RegistryError], int] = {
     errors.Unauthorized: 401,
     errors.Denied: 403,
     errors.Unsupported: 405,
+    errors.ReadOnly: 405,
     errors.NoSuchAddress: 404,
     errors.StorageFull: 507,
     errors.StorageBroken: 500,
+    errors.BadRequest: 400,
+    errors.TooLarge: 413,
     errors.WebhookInvalid: 400,
     errors.WebhookUnknown: 404,
     PageInvalid: 400,
@@ -89,6 +94,8 @@ def failed(error: errors.RegistryError, headers: Mapping[str, str] | None = None
     every = dict(headers or {})
     if isinstance(error, errors.Unsupported):
         every["Allow"] = ", ".join(error.methods)
+    elif isinstance(error, errors.ReadOnly):
+        every.update({"Allow": "GET, HEAD", "Retry-After": _LATER})
     entry: dict[str, object] = {"code": error.code, "message": str(error)}
     if error.detail is not None:
         entry["detail"] = error.detail

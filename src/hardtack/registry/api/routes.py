@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from hardtack.registry.access import Action, allowed, refusal
 from hardtack.registry.api import base, blobs, manifests, referrers, tags, uploads
 from hardtack.registry.api.answers import failed
-from hardtack.registry.api.origin import origin_of
 from hardtack.registry.api.path import Kind, Target, split
-from hardtack.registry.errors import NoSuchAddress, RegistryError, Unauthorized, Unsupported
+from hardtack.registry.errors import NoSuchAddress, ReadOnly, RegistryError, Unauthorized, Unsupported
 from hardtack.registry.names import check_repository, is_repository
 from hardtack.registry.scopes import CATALOG, scope_of
+from hardtack.registry.sender import request_address, request_origin, tell_who
 from hardtack.registry.service import Call
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ ROUTES: dict[Kind, dict[str, Route]] = {
 }
 
 _NAMELESS = (Kind.BASE, Kind.CATALOG)
+_HARMLESS = ("GET", "HEAD")
 
 
 async def answer(service: Service, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
@@ -79,7 +80,7 @@ async def answer(service: Service, request: web.BaseRequest, path: str, query: s
     try:
         return await _answer(service, request, target, query)
     except Unauthorized as error:
-        challenge = service.gate.challenge(origin_of(request), _scope(target, request.method), error.problem)
+        challenge = service.gate.challenge(request_origin(request), _scope(target, request.method), error.problem)
         return failed(error, {"WWW-Authenticate": challenge})
     except RegistryError as error:
         return failed(error)
@@ -99,7 +100,8 @@ def _scope(target: Target | None, method: str) -> str:
 async def _answer(service: Service, request: web.BaseRequest, target: Target | None, query: str) -> web.StreamResponse:
     authorization = request.headers.get("Authorization")
     gate = service.gate
-    caller = gate.anonymous() if authorization is None else await gate.identify(authorization, request.remote or "")
+    caller = gate.anonymous() if authorization is None else await gate.identify(authorization, request_address(request))
+    tell_who(request, caller.name)
     if target is None:
         # Who may not even enter learns nothing about addresses.
         if not allowed(caller, Action.ENTER):
@@ -115,4 +117,6 @@ async def _answer(service: Service, request: web.BaseRequest, target: Target | N
     action = route.needs(target.reference)
     if not await service.permits(caller, action, repository):
         raise refusal(caller, action, repository)
+    if service.read_only and request.method not in _HARMLESS:
+        raise ReadOnly
     return await route.handler(Call(service, request, caller, repository, target.reference, query))
