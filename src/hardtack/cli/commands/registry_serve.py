@@ -49,8 +49,7 @@ def run(args: Args, streams: Streams) -> int:
 
 
 def _settings(args: Args, addresses: tuple[Address, ...]) -> Settings:
-    import os
-
+    from hardtack.cli.registry_root import registry_root
     from hardtack.registry.config.limits import Limits
     from hardtack.registry.server.settings import Settings, default_workers
 
@@ -59,20 +58,12 @@ def _settings(args: Args, addresses: tuple[Address, ...]) -> Settings:
     grace = args.grace if "grace" in args.given else Limits().grace
     limits = Limits(grace=grace, pause=min(_PAUSE, max(_PAUSE_LEAST, grace / 4)), sparse_images=args.sparse)
     return Settings(
-        os.path.abspath(args.root if args.root and "root" in args.given else _default_root(args.root)),
+        registry_root(args),
         addresses,
         args.workers or default_workers(),
         args.open,
         limits,
     )
-
-
-def _default_root(engine_root: str | None) -> str:
-    import os
-
-    from hardtack.store.root import _default_path
-
-    return f"{engine_root or os.environ.get('HARDTACK_ROOT') or _default_path()}/registry"
 
 
 def _announcer(settings: Settings, streams: Streams) -> Callable[[list[tuple[str, int]]], None]:
