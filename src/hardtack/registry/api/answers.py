@@ -8,6 +8,7 @@ Source: OCI distribution-spec 1.1, "Error Codes".
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -54,6 +55,10 @@ _STATUS: dict[type[errors.RegistryError], int] = {
     errors.TooLarge: 413,
     errors.WebhookInvalid: 400,
     errors.WebhookUnknown: 404,
+    errors.AccountInvalid: 400,
+    errors.AccountUnknown: 404,
+    errors.AccountConflict: 409,
+    errors.TooManyFailures: 429,
     PageInvalid: 400,
 }
 
@@ -94,6 +99,8 @@ def failed(error: errors.RegistryError, headers: Mapping[str, str] | None = None
     every = dict(headers or {})
     if isinstance(error, errors.Unsupported):
         every["Allow"] = ", ".join(error.methods)
+    elif isinstance(error, errors.TooManyFailures):
+        every["Retry-After"] = str(max(1, math.ceil(error.wait)))
     elif isinstance(error, errors.ReadOnly):
         every.update({"Allow": "GET, HEAD", "Retry-After": _LATER})
     entry: dict[str, object] = {"code": error.code, "message": str(error)}

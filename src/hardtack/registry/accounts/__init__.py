@@ -1,0 +1,1 @@
+"""Who calls, and what was granted to them: users, organisations, teams, robots, their secrets and their sessions."""
