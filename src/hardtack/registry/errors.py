@@ -342,3 +342,71 @@ class TooManyFailures(RegistryError):
     def __init__(self, wait: float, why: str = "too many logins have failed") -> None:
         super().__init__(why, f"Wait {max(1, round(wait))} seconds")
         self.wait = wait
+
+
+class SettingInvalid(RegistryError):
+    """A setting of a repository or namespace that cannot be."""
+
+    code = "SETTING_INVALID"
+
+
+class RepositoryExists(RegistryError):
+    """The name is taken."""
+
+    code = "REPOSITORY_EXISTS"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is a repository named {name} already", "Choose another name", {"name": name})
+        self.name = name
+
+
+class NotBuried(RegistryError):
+    """Nothing of that name was deleted, or too long ago to be brought back."""
+
+    code = "NOT_RESTORABLE"
+
+    def __init__(self, repository: str, reference: str) -> None:
+        super().__init__(
+            f"{repository} has no deleted {reference[:200]} that is still kept",
+            "Push it again",
+            {"repository": repository, "reference": reference[:200]},
+        )
+        self.repository = repository
+        self.reference = reference
+
+
+class TagImmutable(RegistryError):
+    """The repository says that tags such as this one never change."""
+
+    code = "DENIED"
+
+    def __init__(self, tag: str, pattern: str) -> None:
+        super().__init__(
+            f"the tag {tag} is immutable here: tags like {pattern} are neither moved nor deleted",
+            "Use another tag, or have an administrator of the repository change that rule",
+            {"tag": tag, "pattern": pattern},
+        )
+        self.tag = tag
+        self.pattern = pattern
+
+
+class QuotaExceeded(RegistryError):
+    """No room left in a namespace.
+
+    Attributes:
+        used, limit, needed: bytes; what is needed may not be known yet, and then is 0.
+    """
+
+    code = "DENIED"
+
+    def __init__(self, namespace: str, limit: int, used: int, needed: int) -> None:
+        more = f", {needed:,} more are needed" if needed else ""
+        super().__init__(
+            f"the quota of {namespace} is used up: {used:,} of {limit:,} bytes are taken{more}",
+            "Delete images there, or ask whoever runs the registry for more",
+            {"quota": namespace, "limit": limit, "used": used, "needed": needed},
+        )
+        self.namespace = namespace
+        self.limit = limit
+        self.used = used
+        self.needed = needed

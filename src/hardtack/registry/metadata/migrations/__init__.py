@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-MIGRATIONS = ("0001_registry", "0002_service", "0003_accounts")
+MIGRATIONS = ("0001_registry", "0002_service", "0003_accounts", "0004_repositories")
 """In their order; a database remembers how many it has. Append, never insert."""
 
 
