@@ -126,7 +126,7 @@ async def test_a_receiver_that_fails_is_told_again_under_the_same_id_and_in_the_
         clock.now += 7 * 3600
     (dead,) = await webhooks.deliveries(hook.id, "dead")
     assert (dead.attempts, dead.status) == (payload.ATTEMPTS, "503 Service Unavailable")
-    await webhooks.again(dead.id)
+    await webhooks.again(hook.id, dead.id)
     await dispatcher.round()
     assert await webhooks.deliveries(hook.id, "dead") == []
     assert json.loads(dead.body)["data"]["tag"] == "v2"

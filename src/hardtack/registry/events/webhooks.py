@@ -7,6 +7,7 @@ wants it, in one transaction, so that none is lost and none is made twice. A del
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from hardtack.registry.access import Grant
@@ -25,7 +26,8 @@ _PER_REPOSITORY = 1000
 _STATUS_LIMIT = 300
 
 
-class Webhook(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Webhook:
     """Who wants to be told.
 
     Attributes:
@@ -43,7 +45,8 @@ class Webhook(NamedTuple):
     created_by: str
 
 
-class Delivery(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Delivery:
     """One thing to tell one receiver.
 
     Attributes:
@@ -114,9 +117,9 @@ class Webhooks:
         """What one was or is to be told, latest first; `dead` are those that were given up."""
         return await self._db.browse(_deliveries, number, state, limit)
 
-    async def again(self, delivery: str) -> None:
-        """Try a delivery once more, whatever became of it. Raises WebhookUnknown."""
-        if not await self._db.write(_again, delivery, self._db.now()):
+    async def again(self, number: int, delivery: str) -> None:
+        """Try a delivery of a webhook once more, whatever became of it. Raises WebhookUnknown."""
+        if not await self._db.write(_again, number, delivery, self._db.now()):
             raise WebhookUnknown(delivery)
 
     # What the dispatcher does
@@ -208,13 +211,16 @@ def _deliveries(number: int, state: str, limit: int) -> Script[list[Delivery]]:
         f"{_DELIVERY} WHERE webhook = ?{wanted[0]} ORDER BY created DESC, id LIMIT ?",
         (number, *wanted[1], limit),
     )
-    return [Delivery._make(row) for row in rows]
+    return [Delivery(*row) for row in rows]
 
 
-def _again(delivery: str, now: float) -> Script[bool]:
+def _again(number: int, delivery: str, now: float) -> Script[bool]:
     return (
         yield from hits(
-            "UPDATE delivery SET state = 'waiting', attempts = 0, due = ? WHERE id = ? RETURNING id", now, delivery
+            "UPDATE delivery SET state = 'waiting', attempts = 0, due = ? WHERE id = ? AND webhook = ? RETURNING id",
+            now,
+            delivery,
+            number,
         )
     )
 

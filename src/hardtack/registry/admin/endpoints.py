@@ -1,0 +1,8 @@
+"""The table of the JSON API, put together from its nouns."""
+
+from __future__ import annotations
+
+from hardtack.registry.admin import webhooks
+from hardtack.registry.admin.table import Table
+
+TABLE = Table((*webhooks.ENDPOINTS,))

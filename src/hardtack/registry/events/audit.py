@@ -1,0 +1,26 @@
+"""The audit log: who did what, from where, written in the transaction that did it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hardtack.registry.metadata.script import Script
+
+_LIMIT = 1000
+
+
+def audit(who: str, address: str, action: str, target: str, detail: str, now: float) -> Script[None]:
+    """Write an entry.
+
+    Args:
+        who: the account; "" for somebody unknown, "shell:NAME" for somebody at the server's command line.
+        address: of the client, or "".
+        action: noun and verb, as in user.create.
+        target: what it was done to.
+        detail: never a secret.
+    """
+    yield (
+        "INSERT INTO audit (moment, who, address, action, target, detail) VALUES (?, ?, ?, ?, ?, ?)",
+        (now, who[:_LIMIT], address[:_LIMIT], action, target[:_LIMIT], detail[:_LIMIT]),
+    )
