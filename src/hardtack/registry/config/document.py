@@ -16,7 +16,8 @@ from hardtack.registry.config.limits import Limits
 from hardtack.registry.config.options import Option, Secret, options
 from hardtack.registry.config.server import DataSection, ServerSection, TlsSection
 from hardtack.registry.config.stores import BlobsSection, MetadataSection
-from hardtack.registry.config.topics import NetworkSection, RetentionSection, UpstreamSection, WebhooksSection
+from hardtack.registry.config.topics import RetentionSection, WebhooksSection
+from hardtack.registry.config.upstreams import NetworkSection, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -38,7 +39,7 @@ class Config:
     oidc: OidcSection = field(default_factory=OidcSection)
     limits: Limits = field(default_factory=Limits)
     retention: RetentionSection = field(default_factory=RetentionSection)
-    upstream: tuple[UpstreamSection, ...] = ()
+    upstream: tuple[Upstream, ...] = ()
     network: NetworkSection = field(default_factory=NetworkSection)
     webhooks: WebhooksSection = field(default_factory=WebhooksSection)
 

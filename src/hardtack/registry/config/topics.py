@@ -1,4 +1,4 @@
-"""[retention], [[upstream]], [network] and [webhooks]: what the registry does by itself, and whom it may talk to."""
+"""[retention] and [webhooks]: what the registry does by itself."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING
 
 from hardtack.registry.config.options import (
     FLAG,
-    NETWORKS,
-    NO_SECRET,
-    SECRET,
-    TEXT,
     TEXTS,
-    URL,
-    Network,
     duration,
     option,
     tables,
@@ -48,44 +42,6 @@ class RetentionSection:
         duration(), 7 * 86_400.0, "How long a deleted image can be brought back; 0s for not at all"
     )
     rules: tuple[RetentionRule, ...] = tables(RetentionRule, "Rules for every repository that has none of its own")
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamSection:
-    """A registry whose images are fetched, kept and served by this one."""
-
-    prefix: str = option(
-        TEXT,
-        "",
-        "First component of the names under which its repositories appear here",
-        sample='"docker"',
-        required=True,
-    )
-    url: str = option(URL, "", "Its address", sample='"https://registry-1.docker.io"', required=True)
-    name: str = option(
-        TEXT, "", "What clients that mirror call it (`ns=`); empty for the address's host", sample='"docker.io"'
-    )
-    username: str = option(TEXT, "", "Account there, when images need one")
-    password: str = option(SECRET, NO_SECRET, "Its password or token")
-    fresh: float = option(duration(), 60.0, "How long a tag is served without asking again")
-    missing: float = option(duration(), 60.0, "How long it is remembered that something is not there")
-
-    def problems(self) -> Iterator[tuple[str, str]]:
-        """What does not fit together, by key."""
-        if bool(self.username) != bool(self.password):
-            yield ("password" if self.username else "username"), "is needed as well"
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkSection:
-    """Which addresses the registry may call by itself: upstreams, webhooks."""
-
-    allow: tuple[Network, ...] = option(
-        NETWORKS,
-        (),
-        "Private and local networks that may be called; all others of these are refused",
-        sample='["10.1.0.0/16"]',
-    )
 
 
 @dataclass(frozen=True, slots=True)
