@@ -7,6 +7,7 @@ goes the ordinary way, which knows all the rest.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from aiohttp.helpers import rfc822_formatted_time
@@ -26,8 +27,15 @@ _REMEMBERED = 512
 _MANIFESTS = "/manifests/"
 # Headers that change what the answer must be, or say that more of the request follows.
 _UNUSUAL = frozenset(
-    (b"authorization", b"content-length", b"expect", b"if-match", b"if-none-match", b"transfer-encoding", b"upgrade")
+    (
+        *(b"authorization", b"content-length", b"expect", b"if-match", b"if-none-match", b"transfer-encoding"),
+        *(b"upgrade", b"proxy-connection"),
+    )
 )
+_HEADERS_LIMIT = 64
+# Whatever the ordinary way refuses must not be answered here: a proxy that reads a bare line feed as the end of a line
+# would see a body where we see the next request. Source: RFC 9110, sections 5.5 and 5.6.2; RFC 9112, section 2.2.
+_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t\x20-\x7e\x80-\xff]*)")
 
 
 def is_whole(data: bytes) -> bool:
@@ -71,27 +79,32 @@ class QuickLane:
         """Whether a block of headers says nothing that matters here, and nothing of a body."""
         plain = self._plain.get(headers)
         if plain is None:
+            if len(headers) > _HEAD_LIMIT:
+                return False
             plain = self._look(headers)
             if len(self._plain) >= _REMEMBERED:
                 self._plain.clear()
-            if len(headers) <= _HEAD_LIMIT:
-                self._plain[headers] = plain
+            self._plain[headers] = plain
         return plain
 
     def _look(self, headers: bytes) -> bool:
-        hosts = 0
-        for line in headers[: -len(_END)].split(b"\r\n"):
-            name, colon, value = line.partition(b":")
-            name = name.lower()
-            if not colon or name in _UNUSUAL or name.strip() != name:
+        names = set()
+        lines = headers[: -len(_END)].split(b"\r\n")
+        if len(lines) > _HEADERS_LIMIT:
+            return False
+        for line in lines:
+            match = _LINE.fullmatch(line)
+            if match is None:
                 return False
+            name, value = match[1].lower(), match[2]
+            if name in _UNUSUAL or name in names:
+                return False
+            names.add(name)
             if name == b"connection" and value.strip().lower() != b"keep-alive":
                 return False
-            if name == b"host":
-                hosts += 1
-                if self._local_only and not is_local(value.decode("latin-1")):
-                    return False
-        return hosts == 1
+            if name == b"host" and self._local_only and not is_local(value.decode("latin-1")):
+                return False
+        return b"host" in names
 
     def _find(self, target: bytes) -> StoredManifest | None:
         path = target.decode("latin-1")
