@@ -92,9 +92,9 @@ class Metrics:
         """Something has happened."""
         self._cells[_COUNTS[count]] += amount
 
-    def change(self, level: Level, amount: int) -> None:
-        """There are more or fewer of something."""
-        self._cells[_LEVELS[level]] += amount
+    def note(self, level: Level, number: int) -> None:
+        """There are so many of something in this process now."""
+        self._cells[_LEVELS[level]] = number
 
     def request(self, method: str, kind: str, status: int, seconds: float, received: int, sent: int) -> None:
         """A request was answered."""

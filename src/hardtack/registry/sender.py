@@ -88,7 +88,7 @@ class Forwarding:
             headers: of the request, names in any case.
             number: for the request, when it brings none.
         """
-        if not (self._trusted and self._is_trusted(peer)):
+        if not self.trusts(peer):
             direct = "X-Forwarded-For" not in headers and "Forwarded" not in headers
             return Sender(peer, self._url or _origin(is_tls, headers.get("Host", "")), number, direct)
         given = headers.get("X-Request-Id", "")
@@ -106,7 +106,7 @@ class Forwarding:
         Args:
             forwarded: the X-Forwarded-For header; what its head says may be made up by the client.
         """
-        if not forwarded or not (self._trusted and self._is_trusted(peer)):
+        if not forwarded or not self.trusts(peer):
             return peer
         address = peer
         for entry in reversed(forwarded.split(",")[-_HOPS:]):
@@ -117,6 +117,10 @@ class Forwarding:
             if not self._is_trusted(found):
                 break
         return address
+
+    def trusts(self, peer: str) -> bool:
+        """Whether what a peer's headers say of others is believed."""
+        return bool(self._trusted) and self._is_trusted(peer)
 
     def _look_up(self, text: str) -> bool:
         try:
