@@ -64,6 +64,10 @@ _STATUS: dict[type[errors.RegistryError], int] = {
     errors.AccountUnknown: 404,
     errors.AccountConflict: 409,
     errors.TooManyFailures: 429,
+    errors.UpstreamFailed: 502,
+    errors.UpstreamDenied: 403,
+    errors.UpstreamLimited: 429,
+    errors.BelongsToUpstream: 403,
     PageInvalid: 400,
 }
 
@@ -104,7 +108,7 @@ def failed(error: errors.RegistryError, headers: Mapping[str, str] | None = None
     every = dict(headers or {})
     if isinstance(error, errors.Unsupported):
         every["Allow"] = ", ".join(error.methods)
-    elif isinstance(error, errors.TooManyFailures):
+    elif isinstance(error, errors.TooManyFailures | errors.UpstreamLimited):
         every["Retry-After"] = str(max(1, math.ceil(error.wait)))
     elif isinstance(error, errors.ReadOnly):
         every.update({"Allow": "GET, HEAD", "Retry-After": _LATER})
