@@ -12,6 +12,7 @@ import re
 from hardtack.registry.errors import NameInvalid, TagInvalid
 
 NAME_LIMIT = 255
+OFFICIAL = "library/"
 RESERVED = frozenset(
     (
         *("v1", "v2", "token", "auth", "api", "metrics", "healthz", "readyz", "livez", "debug", "static", "assets"),
@@ -49,6 +50,11 @@ def is_repository(name: str) -> bool:
     except NameInvalid:
         return False
     return True
+
+
+def is_official(name: str) -> bool:
+    """Whether a repository is one of the registry's own, which belong to no account."""
+    return name.startswith(OFFICIAL)
 
 
 def is_tag(text: str) -> bool:

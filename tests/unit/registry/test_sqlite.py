@@ -97,6 +97,7 @@ def test_whatever_happens_idle_is_what_nothing_needs(db: sqlite3.Connection, see
 
 @pytest.fixture
 def full(db: sqlite3.Connection) -> sqlite3.Connection:
+    run(db, changes.claim("u", "r/0", "", NAMES[0], 1, 0.0))
     run(db, changes.finish_upload("u", "r/0", NAMES[0], 1, 0.0))
     run(db, changes.put_manifest("r/0", manifest(0, NAMES[0]), ["v1"], "", let, 0.0))
     return db

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hardtack.registry.metadata.changes import unlink
+from hardtack.registry.metadata.links import unlink
 from hardtack.registry.metadata.script import Effect, hits
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def drop_blobs(before: float, limit: int, remove: RemoveBlobs) -> Script[list[tu
 _WANTED = (
     "SELECT 1 FROM link WHERE digest = ?"
     " UNION ALL SELECT 1 FROM upload WHERE digest = ? AND digest <> '' AND finished = 0"
-    " UNION ALL SELECT 1 FROM grave_need WHERE child = ? LIMIT 1"
+    " UNION ALL SELECT 1 FROM grave_need WHERE child = ? AND held = 1 LIMIT 1"
 )
 
 
@@ -101,7 +101,7 @@ def drop_repositories(before: float, limit: int) -> Script[list[str]]:
 
 
 _EMPTY = (
-    "r.summary = '' AND r.readme = '' AND r.immutable = '' AND r.retention = ''"
+    "r.explicit = 0 AND r.name < '~' AND r.summary = '' AND r.readme = '' AND r.immutable = '' AND r.retention = ''"
     " AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.repository = r.id)"
     " AND NOT EXISTS (SELECT 1 FROM link l WHERE l.repository = r.id)"
     " AND NOT EXISTS (SELECT 1 FROM grave g WHERE g.repository = r.id)"

@@ -124,7 +124,12 @@ def tag_history(repository: str, tag: str, limit: int) -> Script[list[TagEvent]]
 
 def repositories(after: str, limit: int) -> Script[list[tuple[str, str]]]:
     """Names after one, each with its visibility."""
-    return (yield "SELECT name, visibility FROM repository WHERE name > ? ORDER BY name LIMIT ?", (after, limit))
+    return (
+        yield (
+            "SELECT name, visibility FROM repository WHERE name > ? AND name < '~' ORDER BY name LIMIT ?",
+            (after, limit),
+        )
+    )
 
 
 _SUMMARY = (
@@ -138,7 +143,7 @@ _SUMMARY = (
 def summaries(containing: str, after: str, limit: int) -> Script[list[RepositorySummary]]:
     """Repositories for a list of them."""
     rows = yield (
-        f"{_SUMMARY} WHERE r.name LIKE ? ESCAPE '\\' AND r.name > ? ORDER BY r.name LIMIT ?",
+        f"{_SUMMARY} WHERE r.name LIKE ? ESCAPE '\\' AND r.name > ? AND r.name < '~' ORDER BY r.name LIMIT ?",
         (f"%{literal(containing.lower())}%", after, limit),
     )
     return [RepositorySummary._make(row) for row in rows]
@@ -158,7 +163,7 @@ def literal(text: str) -> str:
 def totals() -> Script[Totals]:
     """What there is altogether."""
     rows = yield (
-        "SELECT (SELECT count(*) FROM repository), (SELECT count(*) FROM tag), count(*),"
+        "SELECT (SELECT count(*) FROM repository WHERE name < '~'), (SELECT count(*) FROM tag), count(*),"
         " CAST(coalesce(sum(size), 0) AS BIGINT) FROM blob",
         (),
     )
@@ -194,7 +199,7 @@ def linked_in(digest: str, after: str, limit: int) -> Script[list[tuple[str, str
     return (
         yield (
             "SELECT r.name, r.visibility FROM link l JOIN repository r ON r.id = l.repository"
-            " WHERE l.digest = ? AND r.name > ? ORDER BY r.name LIMIT ?",
+            " WHERE l.digest = ? AND r.name > ? AND r.name < '~' ORDER BY r.name LIMIT ?",
             (digest, after, limit),
         )
     )

@@ -33,10 +33,15 @@ if TYPE_CHECKING:
 
 
 class Metadata:
-    """See the module. Times are in seconds."""
+    """See the module. Times are in seconds.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        visibility: of new repositories whose namespace says nothing; those under library/ are public.
+    """
+
+    def __init__(self, database: Database, visibility: str = changes.PRIVATE) -> None:
         self._db = database
+        self._visibility = visibility
 
     # Reading. The first are asked for every pull and must be quick.
 
@@ -130,25 +135,39 @@ class Metadata:
         """Note that a session lives. May be lost with the power."""
         await self._db.note(changes.touch_upload, upload, self._db.now())
 
-    async def claim(self, upload: str, repository: str, who: str, digest: str, size: int) -> None:
+    async def claim(self, upload: str, repository: str, who: str, digest: str, size: int, opened: bool = False) -> None:
         """Announce that the session is about to make its bytes a blob; from now on nothing collects that.
 
-        The bytes are not yet verified: a claim protects, and gives access to nothing. The session need not have been
-        opened. May be lost with the power, since then no link was made either.
+        The bytes are not yet verified: a claim protects, and gives access to nothing. May be lost with the power, since
+        then no link was made either.
+
+        Args:
+            opened: the session was opened before, and is to be there still.
+        Raises:
+            UploadUnknown: it is not.
         """
-        await self._db.note(changes.claim, upload, repository, who, digest, size, self._db.now())
+        await self._db.note(changes.claim, upload, repository, who, digest, size, self._db.now(), opened)
 
     async def finish_upload(self, upload: str, repository: str, digest: str, size: int) -> None:
-        """Link the blob, which is on disk, to the repository, made when it is new, and close the session."""
-        await self._db.write(changes.finish_upload, upload, repository, digest, size, self._db.now())
+        """Link the blob, which is on disk, to the repository, made when it is new, and close the session.
+
+        Raises:
+            UploadUnknown: the session is gone, or the repository has another name now.
+            QuotaExceeded: the namespace has no room for it.
+        """
+        await self._db.write(changes.finish_upload, upload, repository, digest, size, self._db.now(), self._visibility)
 
     async def cancel_upload(self, upload: str) -> bool:
         """Forget a session. Returns whether it was there. May be lost with the power."""
         return await self._db.note(changes.cancel_upload, upload)
 
     async def mount(self, repository: str, digest: str, source: str) -> bool:
-        """Link a blob that the source links to. Returns whether it does."""
-        return await self._db.write(changes.mount, repository, digest, source, self._db.now())
+        """Link a blob that the source links to. Returns whether it does.
+
+        Raises:
+            QuotaExceeded: the namespace has no room for it.
+        """
+        return await self._db.write(changes.mount, repository, digest, source, self._db.now(), self._visibility)
 
     async def put_manifest(
         self, repository: str, manifest: NewManifest, tags: Sequence[str], who: str, guard: TagGuard
@@ -157,21 +176,27 @@ class Metadata:
 
         Raises:
             ManifestBlobUnknown: the repository lacks a required child.
+            TagImmutable: a tag points elsewhere and may not be moved.
+            QuotaExceeded: the namespace has no room for it.
             whatever the guard raises.
         """
-        await self._db.write(changes.put_manifest, repository, manifest, tags, who, guard, self._db.now())
+        now = self._db.now()
+        await self._db.write(changes.put_manifest, repository, manifest, tags, who, guard, now, self._visibility)
 
     async def delete_tag(self, repository: str, tag: str, who: str) -> bool:
-        """Forget a tag. Returns whether it was there."""
+        """Forget a tag. Returns whether it was there. Raises TagImmutable."""
         return await self._db.free(changes.delete_tag, repository, tag, who, self._db.now())
 
-    async def delete_manifest(self, repository: str, digest: str, who: str, spare: float) -> bool:
+    async def delete_manifest(self, repository: str, digest: str, who: str, spare: float, keep: bool = False) -> bool:
         """Forget a manifest with its tags, and unlink the blobs that no other manifest of the repository needs.
 
         Args:
             spare: blobs linked less than this many seconds ago stay for now, since another push may count on them.
+            keep: bury it, so that it can be brought back for a while.
+        Raises:
+            TagImmutable: one of its tags may not be deleted.
         """
-        return await self._db.free(changes.delete_manifest, repository, digest, who, spare, self._db.now())
+        return await self._db.free(changes.delete_manifest, repository, digest, who, spare, self._db.now(), keep)
 
     async def delete_blob(self, repository: str, digest: str) -> bool:
         """Unlink a blob. Returns whether it was linked.
