@@ -466,3 +466,12 @@ class BelongsToUpstream(RegistryError):
             f"{repository} is fetched from {host}, so nothing can be pushed to it here",
             f"Push to {host}, or choose another name",
         )
+
+
+class StorageUnreachable(StorageBroken):
+    """The database does not answer, now; nothing is wrong with the request."""
+
+    code = "UNAVAILABLE"
+
+    def __init__(self, why: str) -> None:
+        RegistryError.__init__(self, f"the registry's database cannot be used: {why}", "Try again in a moment")

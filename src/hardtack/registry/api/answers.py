@@ -51,6 +51,7 @@ _STATUS: dict[type[errors.RegistryError], int] = {
     errors.NoSuchAddress: 404,
     errors.StorageFull: 507,
     errors.StorageBroken: 500,
+    errors.StorageUnreachable: 503,
     errors.BadRequest: 400,
     errors.TooLarge: 413,
     errors.SettingInvalid: 400,
@@ -112,6 +113,8 @@ def failed(error: errors.RegistryError, headers: Mapping[str, str] | None = None
         every["Retry-After"] = str(max(1, math.ceil(error.wait)))
     elif isinstance(error, errors.ReadOnly):
         every.update({"Allow": "GET, HEAD", "Retry-After": _LATER})
+    elif isinstance(error, errors.StorageUnreachable):
+        every["Retry-After"] = _LATER
     entry: dict[str, object] = {"code": error.code, "message": str(error)}
     if error.detail is not None:
         entry["detail"] = error.detail
