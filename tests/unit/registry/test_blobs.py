@@ -8,7 +8,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -24,18 +24,33 @@ from hardtack.registry.errors import (
     UploadOutOfOrder,
     UploadUnknown,
 )
+from support.weed import weed
 
 
-def file_storage(folder: Path) -> Blobs:
+async def file_storage(folder: Path) -> Blobs:
     return FileBlobs(str(folder))
 
 
-STORAGES: list[Callable[[Path], Blobs]] = [file_storage]
+async def s3_storage(folder: Path) -> Blobs:
+    """Costs 1 s for the first test, then 150 ms each."""
+    server = weed()
+    from hardtack.registry.blobs.s3.storage import S3Blobs
+
+    return await S3Blobs.connect(server.settings(prefix=f"tests/{folder.name}-{os.getpid()}"))
+
+
+STORAGES: list[Callable[[Path], Awaitable[Blobs]]] = [file_storage, s3_storage]
 
 
 @pytest.fixture(params=STORAGES, ids=lambda storage: storage.__name__)
-async def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Blobs]:
-    opened = request.param(tmp_path)
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Awaitable[Blobs]]:
+    """Opens the storage of the test, as often as it is called: each is what one more process has."""
+    return lambda: request.param(tmp_path)
+
+
+@pytest.fixture
+async def blobs(storage: Callable[[], Awaitable[Blobs]]) -> AsyncIterator[Blobs]:
+    opened = await storage()
     yield opened
     await opened.close()
 
@@ -179,6 +194,24 @@ async def test_a_removed_blob_is_unreadable_at_once_and_may_be_pushed_again(blob
     assert await whole(blobs, digest) == b"data"
 
 
+async def test_a_listing_names_every_blob_and_its_size(blobs: Blobs, upload: str) -> None:
+    held = {await put(blobs, os.urandom(size), algorithm): size for size, algorithm in [(0, "sha256"), (9, "sha512")]}
+    gone = await put(blobs, b"gone")
+    await blobs.remove([gone])
+    async with blobs.append(upload) as appender:
+        await appender.write(b"unfinished")
+    assert {entry async for entry in blobs.listing()} == set(held.items())
+
+
+async def test_a_part_of_a_blob_may_be_announced_and_another_one_read(blobs: Blobs) -> None:
+    data = os.urandom(700_000)
+    blob = await blobs.open(await put(blobs, data), (1000, 600_000))
+    assert blob.size == len(data)
+    for start, count in [(1000, 600_000), (1000, 7), (0, len(data)), (699_999, 1), (5, 0)]:
+        assert b"".join([chunk async for chunk in blob.chunks(start, count)]) == data[start : start + count]
+    blob.close()
+
+
 async def test_a_small_read_has_a_limit(blobs: Blobs) -> None:
     digest = await put(blobs, b"x" * 1001)
     with pytest.raises(BlobUnknown):
@@ -194,12 +227,12 @@ async def test_only_ids_become_paths(blobs: Blobs, name: str) -> None:
 
 
 async def test_an_upload_is_continued_by_a_storage_that_did_not_see_its_beginning(
-    blobs: Blobs, upload: str, tmp_path: Path
+    blobs: Blobs, upload: str, storage: Callable[[], Awaitable[Blobs]]
 ) -> None:
-    """As another worker does. Only for storages that share a folder."""
+    """As another worker does, or another machine."""
     async with blobs.append(upload) as appender:
         await appender.write(b"first ")
-    other = file_storage(tmp_path)
+    other = await storage()
     digest = Digest.of(b"first second")
     async with other.append(upload, 6) as appender:
         await appender.write(b"second")

@@ -48,7 +48,7 @@ async def get(call: Call) -> web.StreamResponse:
             part = ranges.requested(wanted, size)
         except ranges.Unsatisfiable:
             return reply(416, {**headers, "Content-Range": f"bytes */{size}"})
-    blob = await call.service.blobs.open(digest)
+    blob = await call.service.blobs.open(digest, part)
     if location := blob.location():
         blob.close()
         return reply(307, {"Location": location, "Docker-Content-Digest": str(digest)})

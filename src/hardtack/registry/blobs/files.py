@@ -17,6 +17,7 @@ import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hardtack.oci.digest import Digest
@@ -39,7 +40,7 @@ from hardtack.store.errors import BlobTooLarge
 from hardtack.store.errors import BlobUnknown as NoSuchFile
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 T = TypeVar("T")
 
@@ -47,6 +48,7 @@ _THREADS = 8
 _HASHERS = 4
 _RUNNING_LIMIT = 1024
 _CHUNK = 256 << 10
+_LISTED = 1000
 
 
 class FileBlobs:
@@ -155,7 +157,7 @@ class FileBlobs:
 
     # Blobs
 
-    async def open(self, digest: Digest) -> FileBlob:
+    async def open(self, digest: Digest, part: tuple[int, int] | None = None) -> FileBlob:  # noqa: ARG002
         try:
             descriptor = os.open(self._store.path_of(digest), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -182,6 +184,13 @@ class FileBlobs:
 
     async def sweep(self) -> None:
         await self.run(_empty, self._trash)
+
+    async def listing(self) -> AsyncIterator[tuple[str, int]]:
+        digests = iter(self._store)
+        while batch := await self.run(_sizes, self._store, digests):
+            for digest, size in batch:
+                if size is not None:
+                    yield digest, size
 
     def _path(self, upload: str) -> str:
         if not is_upload(upload):
@@ -251,6 +260,11 @@ def _older(folder: str, before: float) -> list[str]:
             except FileNotFoundError:
                 continue
     return found
+
+
+def _sizes(store: BlobStore, digests: Iterator[Digest]) -> list[tuple[Digest, int | None]]:
+    """The next thousand blobs; a size is None when the blob was removed meanwhile."""
+    return [(digest, store.size(digest)) for digest in islice(digests, _LISTED)]
 
 
 def _empty(folder: str) -> None:

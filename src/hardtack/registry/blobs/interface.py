@@ -55,7 +55,8 @@ class Appender(Protocol):
         """Append bytes; they may be on their way to the storage when this returns.
 
         Raises:
-            StorageFull, StorageBroken: the upload is gone, and its space free again.
+            StorageFull: the upload is gone, and its space free again.
+            StorageBroken: the upload is gone as well, or goes on where `received` says.
         """
         ...
 
@@ -124,9 +125,11 @@ class Blobs(Protocol):
         """Uploads to which nothing was written for `idle` seconds."""
         ...
 
-    async def open(self, digest: Digest) -> OpenBlob:
+    async def open(self, digest: Digest, part: tuple[int, int] | None = None) -> OpenBlob:
         """A blob for sending.
 
+        Args:
+            part: first byte and length of what will be sent, if not all; any other may be asked for as well.
         Raises:
             BlobUnknown: there is none.
         """
@@ -145,7 +148,11 @@ class Blobs(Protocol):
         ...
 
     async def sweep(self) -> None:
-        """Free the space of what was removed."""
+        """Free the space of what was removed, and of what somebody who died left half-made."""
+        ...
+
+    def listing(self) -> AsyncIterator[tuple[str, int]]:
+        """Every blob that is there: digest and size. Those that come or go meanwhile may be missed or told."""
         ...
 
     async def close(self) -> None:
