@@ -114,7 +114,7 @@ def failed(error: errors.RegistryError, headers: Mapping[str, str] | None = None
     elif isinstance(error, errors.ReadOnly):
         every.update({"Allow": "GET, HEAD", "Retry-After": _LATER})
     elif isinstance(error, errors.StorageUnreachable):
-        every["Retry-After"] = _LATER
+        every["Retry-After"] = "1"
     entry: dict[str, object] = {"code": error.code, "message": str(error)}
     if error.detail is not None:
         entry["detail"] = error.detail
