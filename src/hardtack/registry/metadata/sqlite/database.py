@@ -1,4 +1,4 @@
-"""The registry's database file: opened, migrated in order, refused when it is newer than we are.
+"""The registry's database file: opened, migrated in order, refused when it is too new for us.
 
 WAL, so that reading never waits for writing. A commit that must be durable says so (`synchronous = FULL`); the others
 survive the death of any process, and only a loss of power may take them.
@@ -9,10 +9,11 @@ from __future__ import annotations
 import sqlite3
 
 from hardtack.registry.errors import CannotServe, RegistryError, StorageBroken, StorageFull
-from hardtack.registry.metadata.migrations import MIGRATIONS, statements
+from hardtack.registry.metadata.migrations import MIGRATIONS, OLDEST, expect_usable, statements
 
 _BUSY_SECONDS = 20.0
 _CACHE_KIB = 8192
+_VERSIONS = "CREATE TABLE IF NOT EXISTS schema_version (oldest INTEGER NOT NULL)"
 
 
 def connect(path: str, writing: bool) -> sqlite3.Connection:
@@ -51,20 +52,24 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > len(MIGRATIONS):
-            raise CannotServe(
-                f"cannot open the registry's database {path}: its version is {version}, this program knows up to "
-                f"{len(MIGRATIONS)}",
-                "Use the newer hardtack that wrote it, or another --root",
-            )
-        for name in MIGRATIONS[version:]:
-            for statement in statements(name):
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute(_VERSIONS)
+        row = connection.execute("SELECT oldest FROM schema_version").fetchone()
+        expect_usable(version, version if row is None else row[0], path)
+        if version < len(MIGRATIONS):
+            _apply(connection, version)
         connection.execute("COMMIT")
     except BaseException:
         connection.rollback()
         raise
+
+
+def _apply(connection: sqlite3.Connection, version: int) -> None:
+    for name in MIGRATIONS[version:]:
+        for statement in statements(name):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    connection.execute("DELETE FROM schema_version")
+    connection.execute("INSERT INTO schema_version (oldest) VALUES (?)", (OLDEST,))
 
 
 def failure(error: sqlite3.Error) -> RegistryError:

@@ -1,0 +1,81 @@
+"""What goes wrong with PostgreSQL: what is worth another try, and what a caller is told. No text has a password."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from hardtack.registry.errors import RegistryError, StorageBroken, StorageFull, StorageUnreachable
+
+
+class DriverFailed(Exception):
+    """Something the driver was asked for failed; kept apart from what scripts and their effects raise.
+
+    Attributes:
+        cause: what the driver raised.
+        certain: nothing of the transaction has happened.
+    """
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(reason(cause))
+        self.cause = cause
+        self.certain = True
+
+
+# Another transaction came first, and a new attempt sees what it did: serialization, deadlock, a foreign key whose other
+# end has just gone, a key that somebody else has just made, a statement prepared before a migration.
+_BEATEN = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.ForeignKeyViolationError,
+    asyncpg.UniqueViolationError,
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.OutdatedSchemaCacheError,
+)
+# The server restarts, has failed over, or there is no way to it.
+_GONE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TargetServerAttributeNotMatched,
+    asyncpg.InternalClientError,
+)
+_SLOW = (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
+
+
+def beaten(error: BaseException) -> bool:
+    """Whether the transaction did not happen, and may well do when it is tried again."""
+    return isinstance(error, _BEATEN)
+
+
+def gone(error: BaseException) -> bool:
+    """Whether the connection is no longer there, or none could be made."""
+    if isinstance(error, (*_SLOW, asyncpg.OutdatedSchemaCacheError)):
+        return False
+    # A connection that ends between two statements is known to the driver only as one that is not for use.
+    return isinstance(error, _GONE) or (isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError))
+
+
+def slow(error: BaseException) -> bool:
+    """Whether the server did not answer in time."""
+    return isinstance(error, _SLOW)
+
+
+def failure(error: Exception) -> RegistryError:
+    """What a caller is told."""
+    if isinstance(error, asyncpg.DiskFullError):
+        return StorageFull()
+    if slow(error):
+        return StorageUnreachable("it did not answer in time")
+    if gone(error):
+        return StorageUnreachable(reason(error))
+    return StorageBroken(reason(error))
+
+
+def reason(error: BaseException) -> str:
+    """An error of the driver or the system in one line."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    line = text.strip().partition("\n")[0] or type(error).__name__
+    return line[:1].lower() + line[1:]
