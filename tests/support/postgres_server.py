@@ -30,6 +30,7 @@ _SETTINGS = {
     "max_wal_size": "2GB",
     "autovacuum": "off",
 }
+_CLUSTER = ("--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync")
 _PLACES = ("/usr/local/bin", "/usr/bin", *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True))
 
 
@@ -57,8 +58,7 @@ class PostgresServer:
         if os.geteuid() == 0:
             self._as += ["--reuid", "postgres", "--regid", "postgres", "--init-groups"]
             shutil.chown(folder, "postgres", "postgres")
-        options = ["--auth", "trust", "--username", "registry", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"]
-        command = [*self._as, _program("initdb"), "-D", str(folder / "data"), *options]
+        command = [*self._as, _program("initdb"), "-D", str(folder / "data"), "-U", "registry", *_CLUSTER]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
 
     def url(self, database: str) -> str:

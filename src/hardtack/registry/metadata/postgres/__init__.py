@@ -79,7 +79,7 @@ class PostgresDatabase:
 
         return await self._patiently(ask)
 
-    def at_once(self, script: Callable[P, Script[T]], *values: P.args, **options: P.kwargs) -> T | None:
+    def at_once(self, script: Callable[P, Script[T]], *_values: P.args, **_options: P.kwargs) -> T | None:  # noqa: ARG002
         """Nothing: a server always has to be waited for."""
         return None
 

@@ -43,19 +43,19 @@ def parse(url: str) -> Address:
     try:
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
-        database = parts.path.strip("/")
+        database = parts.path.strip("/") or options.get("database") or options.get("dbname")
     except ValueError:
         raise _invalid("it cannot be read") from None
-    if parts.scheme not in ("postgresql", "postgres") or not (database or "database" in options or "dbname" in options):
+    if parts.scheme not in ("postgresql", "postgres") or not database:
         raise _invalid("it must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
-    hosts = parts.netloc.rpartition("@")[2] or options.get("host", "")
-    user = parts.netloc.rpartition("@")[0].partition(":")[0]
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    user, hosts = credentials.partition(":")[0], hosts or options.get("host", "")
     return Address(
         pool=_number(options.pop(_POOL, ""), _POOL, 1, _DEFAULT_POOL),
         cache=_number(options.pop(_CACHE, ""), _CACHE, 0, _DEFAULT_CACHE),
         writable="," in hosts and "target_session_attrs" not in options,
         url=urlunsplit(parts._replace(query=urlencode(options))),
-        shown=f"postgresql://{user}{'@' if user else ''}{hosts}/{database or options.get('database') or options['dbname']}",
+        shown=f"postgresql://{user}{'@' if user else ''}{hosts}/{database}",
     )
 
 
