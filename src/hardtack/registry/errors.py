@@ -469,9 +469,9 @@ class BelongsToUpstream(RegistryError):
 
 
 class StorageUnreachable(StorageBroken):
-    """The database does not answer, now; nothing is wrong with the request."""
+    """The database, or the object store, does not answer, now; nothing is wrong with the request."""
 
     code = "UNAVAILABLE"
 
-    def __init__(self, why: str) -> None:
-        RegistryError.__init__(self, f"the registry's database cannot be used: {why}", "Try again in a moment")
+    def __init__(self, why: str, what: str = "database") -> None:
+        RegistryError.__init__(self, f"the registry's {what} cannot be used: {why}", "Try again in a moment")

@@ -10,9 +10,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientError as HttpError
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+)
 
-from hardtack.registry.errors import StorageBroken, StorageFull
+from hardtack.registry.errors import StorageBroken, StorageFull, StorageUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +36,8 @@ _FULL = frozenset(
 )
 """Codes of stores without room: Ceph, MinIO and others each have their own word; Amazon has none."""
 _FULL_STATUS = 507
+_LATER_STATUS = frozenset((408, 429, 500, 502, 503, 504))
+_STORE = "object store"
 
 
 class Absent(Exception):
@@ -47,7 +56,7 @@ def failure(error: Exception, doing: str) -> Exception:
     Args:
         doing: what was tried, as in "write a part".
     Returns:
-        Absent, StorageFull or StorageBroken.
+        Absent, StorageFull, StorageUnreachable or StorageBroken.
     """
     if isinstance(error, ClientError):
         code, status = code_of(error)
@@ -55,14 +64,16 @@ def failure(error: Exception, doing: str) -> Exception:
             return Absent(doing)
         if code in _FULL or status == _FULL_STATUS:
             return StorageFull()
+        if status in _LATER_STATUS:
+            return StorageUnreachable(f"cannot {doing}: it answered {code[:60] or 'nothing'} ({status})", _STORE)
         if code == "NoSuchBucket":
             return StorageBroken(f"cannot {doing}: the bucket is gone")
         return StorageBroken(f"cannot {doing}: the object store answered {code[:60] or 'nothing'} ({status})")
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return StorageBroken(f"cannot {doing}: there are no credentials for the object store")
-    if isinstance(error, TimeoutError):
-        return StorageBroken(f"cannot {doing}: the object store did not answer in time")
-    return StorageBroken(f"cannot {doing}: the object store cannot be reached or broke off")
+    if isinstance(error, TimeoutError | ReadTimeoutError | ConnectTimeoutError):
+        return StorageUnreachable(f"cannot {doing}: it did not answer in time", _STORE)
+    return StorageUnreachable(f"cannot {doing}: there is no connection, or it broke off", _STORE)
 
 
 LIBRARY_ERRORS = (ClientError, BotoCoreError, HttpError, TimeoutError, OSError)

@@ -16,10 +16,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from hardtack.oci.digest import Digest
-from hardtack.registry.blobs.s3.appending import Memory, Running, S3Appender, Tools
+from hardtack.registry.blobs.s3.appending import Running, S3Appender, Tools
 from hardtack.registry.blobs.s3.bucket import Bucket
 from hardtack.registry.blobs.s3.checking import check
 from hardtack.registry.blobs.s3.failures import Absent
+from hardtack.registry.blobs.s3.gathering import Memory
 from hardtack.registry.blobs.s3.keys import BLOBS, blob_key, digest_of
 from hardtack.registry.blobs.s3.reading import S3Blob
 from hardtack.registry.blobs.s3.uploads import begun_key, clear, resting, state_of
