@@ -75,6 +75,7 @@ def finish_upload(
         "INSERT INTO blob VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET size = excluded.size",
         (digest, size, now, now),
     )
+    yield "DELETE FROM lost WHERE digest = ?", (digest,)
     if (yield from link(home, digest, now)):
         yield from within(repository, size)
 
@@ -88,7 +89,7 @@ def mount(repository: str, digest: str, source: str, now: float, visibility: str
     """Link a blob that another repository links to."""
     row = yield from first(
         "SELECT b.size FROM repository r JOIN link l ON l.repository = r.id JOIN blob b ON b.digest = l.digest"
-        " WHERE r.name = ? AND l.digest = ?",
+        f" WHERE r.name = ? AND l.digest = ? AND {_NOT_LOST}",
         source,
         digest,
     )
@@ -125,7 +126,7 @@ def put_manifest(
 def _have_required(home: int, manifest: NewManifest) -> Script[None]:
     missing = []
     for child in manifest.children:
-        if child.required and not (yield from hits(_LINKED, home, str(child.digest))):
+        if child.required and not (yield from hits(_HELD, home, str(child.digest))):
             missing.append(child.digest)
     if missing:
         raise ManifestBlobUnknown(dict.fromkeys(missing))
@@ -134,7 +135,11 @@ def _have_required(home: int, manifest: NewManifest) -> Script[None]:
 def _store(home: int, manifest: NewManifest, who: str, now: float) -> Script[bool]:
     """Put a manifest into its repository, whose row is locked. Returns whether it was not there."""
     digest, size = str(manifest.digest), len(manifest.raw)
-    yield "INSERT INTO content VALUES (?, ?) ON CONFLICT (digest) DO NOTHING", (digest, manifest.raw)
+    yield (
+        "INSERT INTO content VALUES (?, ?) ON CONFLICT (digest) DO UPDATE"
+        " SET body = excluded.body WHERE content.body <> excluded.body",  # it was found to be wrong, and is right again
+        (digest, manifest.raw),
+    )
     details = (manifest.media_type, size, manifest.artifact_type, manifest.subject, manifest.annotations, now, who)
     fresh = yield from hits(
         "INSERT INTO manifest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING digest",
@@ -158,6 +163,8 @@ def _store(home: int, manifest: NewManifest, who: str, now: float) -> Script[boo
 
 
 _LINKED = "SELECT 1 FROM link WHERE repository = ? AND digest = ?"
+_NOT_LOST = "NOT EXISTS (SELECT 1 FROM lost x WHERE x.digest = l.digest)"
+_HELD = f"SELECT 1 FROM link l WHERE l.repository = ? AND l.digest = ? AND {_NOT_LOST}"
 
 
 def point(home: int, tag: str, digest: str, who: str, guard: TagGuard, now: float) -> Script[bool]:
@@ -173,7 +180,7 @@ def point(home: int, tag: str, digest: str, who: str, guard: TagGuard, now: floa
         (home, tag, digest, now, now, who),
     )
     if before != digest:
-        yield from _remember(home, tag, digest, who, now)
+        yield from remember(home, tag, digest, who, now)
     return before != digest
 
 
@@ -187,7 +194,8 @@ def _changeable(home: int, tags: Sequence[str]) -> Script[None]:
                 raise TagImmutable(tag, pattern)
 
 
-def _remember(home: int, tag: str, digest: str, who: str, now: float) -> Script[None]:
+def remember(home: int, tag: str, digest: str, who: str, now: float) -> Script[None]:
+    """Write down what a tag points to from now on; an empty digest says that it is gone."""
     yield (
         "INSERT INTO tag_event (repository, name, digest, moment, who) VALUES (?, ?, ?, ?, ?)",
         (home, tag, digest, now, who),
@@ -201,7 +209,7 @@ def delete_tag(repository: str, tag: str, who: str, now: float) -> Script[bool]:
     if row is None:
         return False
     yield from _changeable(home, (tag,))
-    yield from _remember(home, tag, "", who, now)
+    yield from remember(home, tag, "", who, now)
     yield from happened("untag", repository, tag, row[0], "", 0, who, now)
     yield from _touch(home, now)
     return True
@@ -222,17 +230,22 @@ def delete_manifest(
     if keep:
         yield from bury(home, digest, tags, who, now)
     for tag in tags:
-        yield from _remember(home, tag, "", who, now)
+        yield from remember(home, tag, "", who, now)
         yield from happened("untag", repository, tag, digest, media_type, size, who, now)
+    yield from remove_manifest(home, digest, size, now - spare, now)
+    yield from happened("delete", repository, "", digest, media_type, size, who, now)
+    yield from _touch(home, now)
+    return True
+
+
+def remove_manifest(home: int, digest: str, size: int, recent: float, now: float) -> Script[None]:
+    """Take a manifest without tags out of its repository, and the links that it alone needed, except recent ones."""
     children = yield "DELETE FROM edge WHERE repository = ? AND parent = ? RETURNING child", (home, digest)
     yield "DELETE FROM manifest WHERE repository = ? AND digest = ?", (home, digest)
     yield "UPDATE repository SET size = size - ? WHERE id = ?", (size, home)
     for child in sorted({child for (child,) in children}):
-        yield from release(home, child, now - spare, now)
+        yield from release(home, child, recent, now)
     yield from drop_content(digest)
-    yield from happened("delete", repository, "", digest, media_type, size, who, now)
-    yield from _touch(home, now)
-    return True
 
 
 def delete_blob(repository: str, digest: str, now: float) -> Script[bool]:
@@ -247,13 +260,13 @@ def delete_blob(repository: str, digest: str, now: float) -> Script[bool]:
     return True
 
 
-_NOWHERE = -1
+NOWHERE = -1
 
 
 def find(repository: str) -> Script[int]:
     """The id of a repository, its row locked; -1, which no row has, when there is none."""
     row = yield from first("SELECT id FROM repository WHERE name = ? FOR UPDATE", repository)
-    return _NOWHERE if row is None else row[0]
+    return NOWHERE if row is None else row[0]
 
 
 def _repository(name: str, now: float, visibility: str) -> Script[int]:

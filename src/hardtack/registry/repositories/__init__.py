@@ -1,0 +1,1 @@
+"""What repositories are beside their content: made, described, found, renamed, deleted, brought back, accounted for."""

@@ -1,0 +1,97 @@
+"""What a removal would free, before it happens, as scripts.
+
+Counted are the bytes of blobs that nobody would need any more: no other manifest of the repository, no other
+repository, no upload that claims them, nothing else that was deleted and can be brought back. That is what the
+collector will have freed when the time for undeleting what is removed is over as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hardtack.registry.metadata.script import first, hits
+from hardtack.registry.repositories.rows import Freed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from hardtack.registry.metadata.script import Script
+
+NOTHING = Freed(0, 0, 0, 0)
+
+
+def of_manifests(repository: str, digests: Collection[str]) -> Script[Freed]:
+    """What deleting manifests together would free; those that the repository does not have free nothing."""
+    home = yield from first("SELECT id FROM repository WHERE name = ?", repository)
+    if home is None:
+        return NOTHING
+    gone = set()
+    tags = 0
+    for digest in sorted(set(digests)):
+        if (yield from hits("SELECT 1 FROM manifest WHERE repository = ? AND digest = ?", home[0], digest)):
+            gone.add(digest)
+            rows = yield "SELECT count(*) FROM tag WHERE repository = ? AND digest = ?", (home[0], digest)
+            tags += rows[0][0]
+    children: set[str] = set()
+    for digest in gone:
+        rows = yield "SELECT child FROM edge WHERE repository = ? AND parent = ?", (home[0], digest)
+        children.update(child for (child,) in rows)
+    blobs = size = 0
+    for child in children:
+        freed = yield from _freed(home[0], child, gone)
+        if freed is not None:
+            blobs += 1
+            size += freed
+    return Freed(tags, len(gone), blobs, size)
+
+
+def _freed(home: int, child: str, gone: set[str]) -> Script[int | None]:
+    """The size of a blob that would go with some manifests of a repository; None when it would not go."""
+    row = yield from first(
+        "SELECT b.size FROM link l JOIN blob b ON b.digest = l.digest WHERE l.repository = ? AND l.digest = ?",
+        home,
+        child,
+    )
+    if row is None:
+        return None
+    # One more than could be among those that go is enough to see that somebody else is.
+    parents = yield (
+        "SELECT DISTINCT parent FROM edge WHERE repository = ? AND child = ? LIMIT ?",
+        (home, child, len(gone) + 1),
+    )
+    if any(parent not in gone for (parent,) in parents):
+        return None
+    size: int = row[0]
+    return None if (yield from hits(_WANTED, child, home, child, child)) else size
+
+
+_WANTED = (
+    "SELECT 1 FROM link WHERE digest = ? AND repository <> ?"
+    " UNION ALL SELECT 1 FROM upload WHERE digest = ? AND digest <> '' AND finished = 0"
+    " UNION ALL SELECT 1 FROM grave_need WHERE child = ? AND held = 1 LIMIT 1"
+)
+
+
+def of_repository(repository: str) -> Script[Freed]:
+    """What deleting a repository would free, what was deleted in it before included."""
+    home = yield from first("SELECT id FROM repository WHERE name = ?", repository)
+    if home is None:
+        return NOTHING
+    rows = yield (
+        "SELECT count(*), CAST(coalesce(sum(b.size), 0) AS BIGINT) FROM"
+        " (SELECT l.digest AS digest FROM link l WHERE l.repository = ?"
+        " UNION SELECT n.child FROM grave g JOIN grave_need n ON n.grave = g.id WHERE g.repository = ? AND n.held = 1)"
+        " own JOIN blob b ON b.digest = own.digest"
+        " WHERE NOT EXISTS (SELECT 1 FROM link o WHERE o.digest = b.digest AND o.repository <> ?)"
+        " AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.digest = b.digest AND u.digest <> '' AND u.finished = 0"
+        " AND u.repository <> ?)"
+        " AND NOT EXISTS (SELECT 1 FROM grave_need o JOIN grave h ON h.id = o.grave"
+        " WHERE o.child = b.digest AND o.held = 1 AND h.repository <> ?)",
+        (home[0], home[0], home[0], repository, home[0]),
+    )
+    counts = yield (
+        "SELECT (SELECT count(*) FROM tag t WHERE t.repository = r.id),"
+        " (SELECT count(*) FROM manifest m WHERE m.repository = r.id) FROM repository r WHERE r.id = ?",
+        home,
+    )
+    return Freed(*counts[0], *rows[0])
