@@ -22,16 +22,17 @@ _BY_TAG = (
     "SELECT t.digest, m.media_type, c.body, r.visibility FROM repository r"
     " JOIN tag t ON t.repository = r.id AND t.name = ?"
     " JOIN manifest m ON m.repository = r.id AND m.digest = t.digest"
-    " JOIN content c ON c.digest = t.digest WHERE r.name = ?"
+    " JOIN content c ON c.digest = t.digest WHERE r.name = ? AND length(c.body) > 0"
 )
 _BY_DIGEST = (
     "SELECT m.digest, m.media_type, c.body, r.visibility FROM repository r"
     " JOIN manifest m ON m.repository = r.id AND m.digest = ?"
-    " JOIN content c ON c.digest = m.digest WHERE r.name = ?"
+    " JOIN content c ON c.digest = m.digest WHERE r.name = ? AND length(c.body) > 0"
 )
 _BLOB_SIZE = (
     "SELECT b.size FROM repository r JOIN link l ON l.repository = r.id AND l.digest = ?"
     " JOIN blob b ON b.digest = l.digest WHERE r.name = ?"
+    " AND NOT EXISTS (SELECT 1 FROM lost x WHERE x.digest = l.digest)"
 )
 
 
