@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hardtack.registry.access import Action, Caller, Gate, Grant, OpenGate
+from hardtack.registry.config.document import Config
 from hardtack.registry.config.limits import Limits
+from hardtack.registry.config.server import DataSection
 from hardtack.registry.errors import Unauthorized
 from hardtack.registry.server.settings import Address, Settings
 from hardtack.registry.server.worker import serving
@@ -69,16 +71,16 @@ def registry_worker(root: Path, gate: Gate | None = None, open_to_all: bool = Fa
     root.mkdir(parents=True, exist_ok=True)
     sock = socket.create_server(("127.0.0.1", 0))
     port = sock.getsockname()[1]
-    settings = Settings(
-        str(root), (Address(socket.AF_INET, "127.0.0.1", port),), 1, open_to_all, Limits(**limits), debug=True
-    )
+    config = Config(data=DataSection(str(root)), limits=Limits(**limits))
+    settings = Settings(config, (Address(socket.AF_INET, "127.0.0.1", port),), open_to_all, debug=True)
     started: list[tuple[Service, asyncio.AbstractEventLoop, Callable[[], None]]] = []
     ready = threading.Event()
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        async with serving(settings, [sock], gate or OpenGate()) as service:
+        async with serving(settings, [sock], gate or OpenGate()) as running:
+            service = running.service
             started.append((service, loop, lambda: loop.call_soon_threadsafe(stop.set)))
             ready.set()
             await stop.wait()

@@ -71,27 +71,17 @@ async def open_registry(args: Args, create: bool = False) -> AsyncIterator[OpenR
     Raises:
         TackError: there is no registry, or it cannot be opened.
     """
-    from contextlib import AsyncExitStack
-
     try:
-        from hardtack.registry.blobs.files import FileBlobs
-        from hardtack.registry.metadata.sqlite import SqliteDatabase
-        from hardtack.registry.server.parent import prepare_root
-        from hardtack.registry.server.worker import database_path
+        from hardtack.registry.server.stores import exists, open_stores, prepare_stores
     except ImportError as error:
         raise TackError(
             f"cannot open a registry: the Python module {error.name} is missing", "Install hardtack[registry]"
         ) from error
-    import os
-
     config = registry_config(args)
-    root = config.data.root
-    if not create and not os.path.exists(database_path(root)):
-        raise TackError(f"no registry at {root}", "Name its folder with --root or its configuration with --config")
-    prepare_root(root)
-    async with AsyncExitStack() as stack:
-        database = SqliteDatabase(database_path(root))
-        stack.push_async_callback(database.close)
-        blobs = FileBlobs(root)
-        stack.push_async_callback(blobs.close)
+    if not create and not exists(config):
+        raise TackError(
+            f"no registry at {config.data.root}", "Name its folder with --root or its configuration with --config"
+        )
+    prepare_stores(config)
+    async with open_stores(config) as (database, blobs):
         yield OpenRegistry(database, blobs, config)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 _HOST = re.compile(r"[A-Za-z0-9._~-]{1,255}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?", re.ASCII)
 _NUMBER = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _HOPS = 32
-SENDER = "sender"
-_WHO = "who"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +49,29 @@ class Sender:
             return False
 
 
+@dataclass(slots=True)
+class Notes:
+    """What is known of the request that a connection is answering; its protocol has them as `notes`.
+
+    Attributes:
+        who: the caller's name, once it is known; "" for nobody in particular.
+        spliced: bytes of the body that went past the parser.
+    """
+
+    sender: Sender
+    who: str = ""
+    spliced: int = 0
+
+
+def notes_of(request: web.BaseRequest) -> Notes:
+    """What is known of a request."""
+    found = getattr(request.protocol, "notes", None)
+    return found if isinstance(found, Notes) else Notes(Sender(request.remote or "", "http://localhost", ""))
+
+
 def sender_of(request: web.BaseRequest) -> Sender:
     """The other end of a request."""
-    found = request.get(SENDER)
-    return found if isinstance(found, Sender) else Sender(request.remote or "", "http://localhost", "")
+    return notes_of(request).sender
 
 
 def request_origin(request: web.BaseRequest) -> str:
@@ -132,12 +149,7 @@ class Forwarding:
 
 def tell_who(request: web.BaseRequest, name: str) -> None:
     """Note, for the access log, whose request it turned out to be."""
-    request[_WHO] = name
-
-
-def who_of(request: web.BaseRequest) -> str:
-    """The name of the caller, as far as it is known; "" for nobody in particular."""
-    return str(request.get(_WHO, ""))
+    notes_of(request).who = name
 
 
 def _origin(is_tls: bool, host: str) -> str:

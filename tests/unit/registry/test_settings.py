@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hardtack.cli.commands.registry_serve import announcement
+from hardtack.registry.config.document import Config
+from hardtack.registry.config.server import DataSection, ServerSection
 from hardtack.registry.errors import CannotServe
 from hardtack.registry.server.parent import check_openness
 from hardtack.registry.server.settings import Settings, parse_listen
@@ -42,15 +44,16 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 def test_an_address_that_others_reach_is_refused_unless_opened(text: str) -> None:
     addresses = parse_listen(text)
     with pytest.raises(CannotServe, match="--open"):
-        check_openness(Settings("/x", addresses))
-    check_openness(Settings("/x", addresses, open_to_all=True))
-    check_openness(Settings("/x", parse_listen("127.0.0.1:0")))
+        check_openness(Settings(Config(), addresses))
+    check_openness(Settings(Config(), addresses, open_to_all=True))
+    check_openness(Settings(Config(), parse_listen("127.0.0.1:0")))
 
 
 def test_the_start_says_where_who_and_what() -> None:
-    private = announcement(Settings("/data", parse_listen("127.0.0.1:0"), 2), [("127.0.0.1", 4321)])
+    config = Config(server=ServerSection(workers=2), data=DataSection("/data"))
+    private = announcement(Settings(config, parse_listen("127.0.0.1:0")), [("127.0.0.1", 4321)])
     for part in ("127.0.0.1:4321", "http://localhost:4321/", "/data", "everybody on this machine", "2"):
         assert part in private
-    public = announcement(Settings("/data", parse_listen("[::]:0"), 2, True), [("::", 4321)])
+    public = announcement(Settings(config, parse_listen("[::]:0"), True), [("::", 4321)])
     assert "[::]:4321" in public
     assert "everybody who can reach it" in public

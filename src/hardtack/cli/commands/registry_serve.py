@@ -10,21 +10,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hardtack.cli.parse import Args, Streams
-    from hardtack.registry.server.settings import Address, Settings
+    from hardtack.registry.config.document import Config
+    from hardtack.registry.server.settings import Settings
 
-_PAUSE, _PAUSE_LEAST = 30.0, 0.2  # seconds between two rounds of the collector
+LEVELS = ("debug", "info", "warning", "error")
+
+_PAUSE_LEAST = 0.2  # seconds between two rounds of the collector
 
 COMMAND = Command(
     "[OPTIONS]",
-    "Serve a registry over HTTP",
+    "Serve a registry over HTTP or HTTPS",
     (
+        Flag("config", "", STRING, "file", "Configuration file; flags win over it, SIGHUP has it read again"),
         Flag("root", "", STRING, "directory", "Where the registry's data are kept (default: registry/ in tack's root)"),
         Flag("listen", "", STRING, "host:port", "Address to listen on", default="127.0.0.1:5000"),
+        Flag("tls-cert", "", STRING, "file", "Certificate in PEM, followed by its issuers"),
+        Flag("tls-key", "", STRING, "file", "Private key of the certificate"),
         Flag("workers", "", INT, "number", "Processes that serve (default: one per processor, up to 8)"),
         Flag("open", "", BOOL, help="Let everybody who can reach the address push, pull and delete"),
+        Flag("read-only", "", BOOL, help="Refuse every change"),
         Flag("grace", "", DURATION, "duration", "Keep content that nothing needs for this long (default 15m)"),
         Flag("sparse", "", BOOL, help="Accept images whose layers are not in the repository"),
-        Flag("log-level", "", STRING, "level", "What to log", default="warning", choices=("info", "warning", "error")),
+        Flag("access-log", "", STRING, "file", "Write a line of JSON per request to a file, or to stderr"),
+        Flag("log-level", "", STRING, "level", "What to log", default="warning", choices=LEVELS),
     ),
     most=0,
 )
@@ -33,36 +41,60 @@ COMMAND = Command(
 def run(args: Args, streams: Streams) -> int:
     """Serve until told to stop."""
     try:
+        from hardtack.registry.server.logs import set_up
         from hardtack.registry.server.parent import serve
-        from hardtack.registry.server.settings import parse_listen
     except ImportError as error:
         raise TackError(
             f"cannot serve a registry: the Python module {error.name} is missing", "Install hardtack[registry]"
         ) from error
-    import logging
-
-    logging.basicConfig(
-        level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=streams.err
-    )
-    settings = _settings(args, parse_listen(args.listen))
-    return serve(settings, _announcer(settings, streams))
+    settings = _settings(args)
+    set_up(settings.config.server)
+    return serve(settings, _announcer(settings, streams), lambda: _settings(args))
 
 
-def _settings(args: Args, addresses: tuple[Address, ...]) -> Settings:
-    from hardtack.cli.registry_root import registry_root
-    from hardtack.registry.config.limits import Limits
-    from hardtack.registry.server.settings import Settings, default_workers
+def _settings(args: Args) -> Settings:
+    """What the file and the flags say together. Raises TackError."""
+    from hardtack.cli.registry_root import registry_config
+    from hardtack.registry.config.document import problems_of
+    from hardtack.registry.config.loading import ConfigInvalid
+    from hardtack.registry.server.settings import Settings, listen_on
 
     if "workers" in args.given and args.workers < 1:
         raise TackError("cannot serve with fewer than one worker")
-    grace = args.grace if "grace" in args.given else Limits().grace
-    limits = Limits(grace=grace, pause=min(_PAUSE, max(_PAUSE_LEAST, grace / 4)), sparse_images=args.sparse)
-    return Settings(
-        registry_root(args),
-        addresses,
-        args.workers or default_workers(),
-        args.open,
-        limits,
+    config = _flagged(registry_config(args), args)
+    if problems := problems_of(config):
+        raise ConfigInvalid("the command line", problems)
+    is_open = args.open or bool(args.config and config.access.mode == "open")
+    return Settings(config, listen_on(config.server.listen), is_open)
+
+
+def _flagged(config: Config, args: Args) -> Config:
+    """A configuration with what the flags say in its place."""
+    import os
+    from dataclasses import replace
+
+    given = args.given
+    server = {
+        name: getattr(args, name) for name in ("workers", "read_only", "log_level") if name.replace("_", "-") in given
+    }
+    if "listen" in given:
+        server["listen"] = (args.listen,)
+    if "access-log" in given:
+        log = args.access_log
+        server["access_log"] = log if log in ("", "stderr") else os.path.abspath(log)
+    tls = {
+        key: os.path.abspath(value)
+        for key, value, name in (("certificate", args.tls_cert, "tls-cert"), ("key", args.tls_key, "tls-key"))
+        if name in given
+    }
+    limits = {"sparse_images": args.sparse} if "sparse" in given else {}
+    if "grace" in given:
+        limits.update(grace=args.grace, pause=min(config.limits.pause, max(_PAUSE_LEAST, args.grace / 4)))
+    return replace(
+        config,
+        server=replace(config.server, **server),
+        tls=replace(config.tls, **tls),
+        limits=replace(config.limits, **limits),
     )
 
 
@@ -79,12 +111,14 @@ def announcement(settings: Settings, places: list[tuple[str, int]]) -> str:
     host, port = places[0]
     everywhere = host in ("0.0.0.0", "::")
     name = "localhost" if settings.on_loopback or everywhere else _bracketed(host)
+    scheme = "https" if settings.config.tls.certificate else "http"
     who = "everybody on this machine" if settings.on_loopback else "everybody who can reach it"
+    what = "pull" if settings.config.server.read_only else "push, pull and delete"
     lines = [
         f"The registry listens on {', '.join(f'{_bracketed(place)}:{number}' for place, number in places)}",
-        f"  page     http://{name}:{port}/",
+        f"  page     {settings.config.server.url or f'{scheme}://{name}:{port}'}/",
         f"  push     tack push {name}:{port}/NAME:TAG",
-        f"  access   open: {who} can push, pull and delete, since no account exists",
+        f"  access   open: {who} can {what}, since no account exists",
         f"  data     {settings.root}",
         f"  workers  {settings.workers}, until ctrl-c or SIGTERM",
     ]

@@ -38,11 +38,17 @@ class BlobResponse(web.StreamResponse):
         super().__init__(status=200 if part is None else 206, headers=headers)
         self._blob = blob
         self._idle = idle
+        self._sent = 0
         self._first, self._count = (0, blob.size) if part is None else part
         self.content_length = self._count
         self.headers["Content-Type"] = "application/octet-stream"
         if part is not None:
             self.headers["Content-Range"] = f"bytes {self._first}-{self._first + self._count - 1}/{blob.size}"
+
+    @property
+    def body_length(self) -> int:
+        """Bytes that went out so far."""
+        return self._sent
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Send everything; called by the server once."""
@@ -53,13 +59,15 @@ class BlobResponse(web.StreamResponse):
             descriptor = self._blob.descriptor()
             if descriptor is not None and self._count <= _SMALL:
                 await writer.write(os.pread(descriptor, self._count, self._first))
-            elif descriptor is not None and request.transport is not None:
+                self._sent = self._count
+            elif descriptor is not None and _is_plain(request.transport):
                 writer.send_headers()
                 await self._sendfile(request.transport, descriptor)
             else:
                 async for chunk in self._blob.chunks(self._first, self._count):
                     async with asyncio.timeout(self._idle):
                         await writer.write(chunk)
+                    self._sent += len(chunk)
             await super().write_eof()
             return writer
         finally:
@@ -75,7 +83,13 @@ class BlobResponse(web.StreamResponse):
                     async with asyncio.timeout(self._idle):
                         if await loop.sendfile(transport, file, start, size) != size:
                             raise ConnectionResetError("the blob's file is shorter than it was")
+                    self._sent += size
         except (TimeoutError, RuntimeError, ConnectionError) as error:
             # Headers are out, so cutting the connection is the only way to say that this is not all.
             transport.abort()
             raise ConnectionResetError(str(error)) from error
+
+
+def _is_plain(transport: Any) -> bool:
+    """Whether bytes that are written to the socket reach the client as they are."""
+    return transport is not None and transport.get_extra_info("sslcontext") is None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardtack.registry.api import bodies
 from hardtack.registry.errors import RegistryError
+from hardtack.registry.sender import notes_of
 
 if TYPE_CHECKING:
     from aiohttp import StreamReader, web
@@ -55,6 +56,7 @@ async def drained(call: Call, appender: Appender, length: int | None) -> bool:
     finally:
         os.close(descriptor)
     close_after(request)
+    notes_of(request).spliced = length
     request.content.feed_eof()
     return True
 

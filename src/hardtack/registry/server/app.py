@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +17,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from hardtack.registry.api import routes
 from hardtack.registry.api.answers import reply
+from hardtack.registry.metrics import Count
+from hardtack.registry.sender import sender_of
 from hardtack.registry.server.hosts import from_elsewhere, is_local
+from hardtack.registry.server.probes import Probes
 
 if TYPE_CHECKING:
     from hardtack.registry.service import Service
@@ -36,9 +38,10 @@ class App:
         local_only: answer only to addresses and localhost, and to no change that another site's page asks for.
     """
 
-    def __init__(self, service: Service, pages: Pages, local_only: bool, debug: bool = False) -> None:
+    def __init__(self, service: Service, pages: Pages, probes: Probes, local_only: bool, debug: bool = False) -> None:
         self._service = service
         self._pages = pages
+        self._probes = probes
         self._local_only = local_only
         self._debug = debug
 
@@ -50,7 +53,8 @@ class App:
             # The client went away, and whatever is answered, nobody hears it. To aiohttp that is a cancellation.
             raise asyncio.CancelledError from None
         except Exception as error:
-            number = secrets.token_hex(4)
+            number = sender_of(request).number
+            self._service.metrics.add(Count.FAULTS)
             log.error(
                 "fault %s: %s %s: %s: %s",
                 number,
@@ -63,6 +67,9 @@ class App:
             return _fault(number)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        path, _, query = request.raw_path.partition("?")
+        if path in Probes.HARMLESS:  # asked for by whatever name or address a watcher has been given
+            return await self._probes.answer(request, path)
         if self._local_only:
             host = request.headers.get("Host", "")
             if not is_local(host):
@@ -71,9 +78,10 @@ class App:
                 request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site"), host
             ):
                 return _forbidden()
-        path, _, query = request.raw_path.partition("?")
         if path.startswith("/v2/") or path == "/v2":
             return await routes.answer(self._service, request, path, query)
+        if path == Probes.METRICS:
+            return await self._probes.answer(request, path)
         return await self._pages.answer(request, path, query)
 
 

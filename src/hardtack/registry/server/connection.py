@@ -9,17 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from hardtack.registry.metrics import Count, Level
+from hardtack.registry.sender import Notes
 from hardtack.registry.server.quick import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from hardtack.registry.config.limits import Limits
+    from hardtack.registry.server.journal import Journal
     from hardtack.registry.server.quick import QuickLane
 
     Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -35,9 +39,11 @@ class Connection(RequestHandler):
         heard: when the client last sent something, on the loop's clock.
         began: when the request now coming in began, or None between requests.
         is_last: the connection is closed after the answer to the present request.
+        is_tls: what the client sends is not what comes through the socket.
+        notes: what is known of the request that is being answered.
     """
 
-    __slots__ = ("_is_fresh", "_server", "began", "heard", "is_last")
+    __slots__ = ("_answering", "_is_fresh", "_peer", "_server", "began", "heard", "is_last", "is_tls", "notes")
 
     def __init__(self, server: Server, **options: Any) -> None:
         super().__init__(server, **options)
@@ -46,13 +52,22 @@ class Connection(RequestHandler):
         self.began: float | None = None
         self._is_fresh = True
         self.is_last = False
+        self.is_tls = False
+        self.notes: Notes | None = None
+        self._answering = 0.0
+        self._peer = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the time; refuse one connection too many."""
         super().connection_made(transport)
         self.heard = self._loop.time()
         self.began = self.heard
+        self.is_tls = transport.get_extra_info("sslcontext") is not None
+        self._peer = (transport.get_extra_info("peername") or ("",))[0]
+        metrics = self._server.journal.metrics
+        metrics.add(Count.CONNECTIONS)
         if self._server.is_crowded():
+            metrics.add(Count.CONNECTIONS_REFUSED)
             self.force_close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -81,15 +96,42 @@ class Connection(RequestHandler):
             self._is_fresh = False
             return False
         waiter, transport = self._waiter, self.transport
-        if waiter is not None and not waiter.done() and transport is not None and not self._messages:
-            answer = None if transport.get_write_buffer_size() else quick.answer(data)
-            if answer is not None:
-                transport.write(answer)
-                self.began = None
-                return True
+        is_free = waiter is not None and not waiter.done() and not self._messages
+        if is_free and transport is not None and self._answer_quickly(data, transport):
+            self.began = None
+            return True
         # aiohttp takes it. It will have nothing left over if no body follows.
         self._is_fresh = quick.is_plain(data.partition(b"\r\n")[2])
         return False
+
+    def _answer_quickly(self, data: bytes, transport: asyncio.Transport) -> bool:
+        if transport.get_write_buffer_size():
+            return False
+        start = time.perf_counter()
+        journal = self._server.journal
+        number = journal.quick_number(data, self._peer)
+        answer = self._server.quick.answer(data, number)
+        if answer is None:
+            return False
+        transport.write(answer)
+        journal.quick(data, self._peer, number, len(answer), time.perf_counter() - start)
+        return True
+
+    def begin_answer(self, request: web.BaseRequest) -> str:
+        """Note who sends a request, and that it is being answered. Returns its number."""
+        self._answering = time.perf_counter()
+        self.notes = Notes(self._server.journal.sender(request, self.is_tls))
+        return self.notes.sender.number
+
+    def note_gone(self, request: web.BaseRequest) -> None:
+        """Note that the client has not waited for the answer."""
+        self._server.journal.gone(request, time.perf_counter() - self._answering)
+
+    def log_access(self, request: web.BaseRequest, response: web.StreamResponse, _: float | None) -> None:
+        """Note a request that was answered; aiohttp calls this for every one."""
+        seconds = time.perf_counter() - self._answering if self._answering else 0.0
+        self._answering = 0.0
+        self._server.journal.answered(request, response.status, response.body_length, seconds)
 
     @property
     def is_waiting(self) -> bool:
@@ -118,9 +160,13 @@ class Connection(RequestHandler):
 
 
 class Server(web.Server):
-    """aiohttp's low-level server, making our connections."""
+    """aiohttp's low-level server, making our connections.
 
-    def __init__(self, handler: Handler, quick: QuickLane, limits: Limits) -> None:
+    Attributes:
+        patience: how long requests in progress have at the end.
+    """
+
+    def __init__(self, handler: Handler, quick: QuickLane, limits: Limits, journal: Journal) -> None:
         super().__init__(
             self._handle,
             access_log=None,
@@ -130,9 +176,11 @@ class Server(web.Server):
             read_bufsize=1 << 20,
         )
         self.quick = quick
+        self.journal = journal
         self._handler = handler
-        self._ending = False
+        self._ending: float | None = None
         self._limits = limits
+        self.patience = limits.finish
         self._timer: asyncio.TimerHandle | None = None
         self._look()
 
@@ -148,9 +196,18 @@ class Server(web.Server):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._limits.body_idle * 1000))
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        response = await self._handler(request)
-        protocol = request.protocol
-        if self._ending or (isinstance(protocol, Connection) and protocol.is_last):
+        connection = request.protocol
+        if not isinstance(connection, Connection):
+            return await self._handler(request)
+        number = connection.begin_answer(request)
+        try:
+            response = await self._handler(request)
+        except asyncio.CancelledError:
+            connection.note_gone(request)
+            raise
+        if not response.prepared:
+            response.headers["X-Request-Id"] = number
+        if self._ending is not None or connection.is_last:
             response.force_close()
         return response
 
@@ -159,21 +216,35 @@ class Server(web.Server):
         return len(self._connections) > self._limits.connections
 
     def _look(self) -> None:
-        now = self._loop.time()
+        now, metrics = self._loop.time(), self.journal.metrics
         for connection in list(self._connections):
             if isinstance(connection, Connection) and connection.is_overdue(now, self._limits):
+                metrics.add(Count.CONNECTIONS_CUT)
                 connection.cut()
+        self.note_levels()
+        metrics.beat(now)
         self._timer = self._loop.call_later(_LOOK, self._look)
 
+    def note_levels(self) -> None:
+        """Say how much there is to do at this moment."""
+        metrics, connections = self.journal.metrics, list(self._connections)
+        busy = sum(isinstance(connection, Connection) and not connection.is_waiting for connection in connections)
+        metrics.note(Level.CONNECTIONS, len(connections))
+        metrics.note(Level.REQUESTS, busy)
+
     async def end(self) -> None:
-        """Let requests in progress finish, as long as the limits allow, then close everything."""
-        self._ending = True
+        """Let requests in progress finish, while there is patience, then close everything."""
+        self._ending = self._loop.time()
         for connection in list(self._connections):
             if isinstance(connection, Connection) and connection.is_waiting:
                 connection.force_close()
-        end = self._loop.time() + self._limits.finish
-        while self._connections and self._loop.time() < end:
+        while self._connections and self._loop.time() < self._ending + self.patience:
             await asyncio.sleep(0.02)
         if self._timer is not None:
             self._timer.cancel()
         await self.shutdown(0.5)
+
+    def hurry(self) -> None:
+        """Have no more patience than the limits say, from now on."""
+        self._ending = self._loop.time()
+        self.patience = self._limits.finish

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hardtack.registry.api.path import split
-from hardtack.registry.sender import sender_of, who_of
+from hardtack.registry.sender import notes_of
 from hardtack.registry.server.access_log import line
 
 if TYPE_CHECKING:
@@ -75,15 +75,17 @@ class Journal:
 
     def answered(self, request: web.BaseRequest, status: int, sent: int, seconds: float) -> None:
         """Note a request that was answered the ordinary way."""
-        received = max(request.content.total_bytes, int(request.get("spliced", 0)))
+        notes = notes_of(request)
+        received = max(request.content.total_bytes, notes.spliced)
         kind = kind_of(request.raw_path.partition("?")[0])
         self.metrics.request(request.method, kind, status, seconds, received, sent)
         if self._log is None:
             return
-        sender, agent = sender_of(request), request.headers.get("User-Agent", "")
+        sender, agent = notes.sender, request.headers.get("User-Agent", "")
         what, traffic = (request.method, request.raw_path), (received, sent)
-        who = who_of(request)
-        self._log.write(line(time.time(), sender.address, who, what, status, traffic, seconds, agent, sender.number))
+        self._log.write(
+            line(time.time(), sender.address, notes.who, what, status, traffic, seconds, agent, sender.number)
+        )
 
     def gone(self, request: web.BaseRequest, seconds: float) -> None:
         """Note a request whose client went away before it was answered."""

@@ -1,58 +1,68 @@
-"""The parent of the workers: it holds the port, starts one process per worker, replaces those that die, and ends them.
+"""The parent of the workers: it holds the port, starts a process per worker, replaces those that die, and ends them.
 
-It binds one socket per worker to the same port, so that the kernel spreads connections over them, and keeps the
-sockets itself: what waits in the queue of a worker that died is served by its successor. It does nothing else, so it
-has no event loop and next to no memory of its own.
+It has no event loop and next to no memory of its own. On SIGHUP it reads the configuration again and puts a new
+generation of workers on the same sockets; the old ones let nobody else in and finish what they have begun.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import gc
 import logging
 import os
+import select
 import signal
-import socket
 import time
 from typing import TYPE_CHECKING
 
+from hardtack.errors import TackError
 from hardtack.registry.errors import CannotServe
-from hardtack.registry.metadata.sqlite.database import prepare
-from hardtack.registry.server.worker import database_path, work
+from hardtack.registry.metrics import Board
+from hardtack.registry.server.generations import Child, Generations
+from hardtack.registry.server.logs import set_up
+from hardtack.registry.server.reloading import merged
+from hardtack.registry.server.sockets import bind
+from hardtack.registry.server.stores import prepare_stores
+from hardtack.registry.server.systemd import Notifier
+from hardtack.registry.server.worker import RETIRE, work
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Sequence
 
-    from hardtack.registry.server.settings import Address, Settings
+    from hardtack.registry.server.settings import Settings
 
 log = logging.getLogger("hardtack.registry")
 
-_BACKLOG = 1024
-_YOUNG = 2.0
-_DEATHS_IN_A_ROW = 5
+_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
+_HEARTBEAT = 60.0  # a worker that has not stirred for so long hangs
 
 
-def serve(settings: Settings, ready: Callable[[list[tuple[str, int]]], None] | None = None) -> int:
+def serve(
+    settings: Settings,
+    ready: Callable[[list[tuple[str, int]]], None] | None = None,
+    reread: Callable[[], Settings] | None = None,
+) -> int:
     """Run the registry until SIGTERM or SIGINT.
 
     Args:
         ready: called once everything listens, with the hosts and ports.
+        reread: the settings as they are now, for SIGHUP; raises TackError.
     Returns:
         The exit code: 0 after being told to stop, 1 when the workers cannot live.
     Raises:
         CannotServe: the address is not loopback and nobody said that everybody may; it is in use; the root is unusable.
     """
     check_openness(settings)
-    prepare_root(settings.root)
-    slots = _bind(settings)
-    places = [sock.getsockname()[:2] for sock in slots[0]]
+    check_tls(settings)
+    prepare_stores(settings.config)
+    slots = bind(settings)
     if ready is not None:
-        ready(places)
+        ready([sock.getsockname()[:2] for sock in slots[0]])
     gc.collect()
     gc.freeze()  # what was imported so far stays shared with the workers
-    return _Parent(settings, slots).run()
+    return _Parent(settings, slots, reread).run()
 
 
 def check_openness(settings: Settings) -> None:
@@ -70,149 +80,231 @@ def check_openness(settings: Settings) -> None:
     )
 
 
-def prepare_root(root: str) -> None:
-    """Make the folder and the database. Raises CannotServe."""
-    try:
-        os.makedirs(root, mode=0o700, exist_ok=True)
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise CannotServe(f"cannot use {root} for the registry's data: {why}") from error
-    prepare(database_path(root))
+def check_tls(settings: Settings) -> None:
+    """Refuse certificates that no worker could use. Raises CannotServe."""
+    tls = settings.config.tls
+    if tls.certificate:
+        from hardtack.registry.server.tls import make_context
 
-
-def _bind(settings: Settings) -> list[list[socket.socket]]:
-    """Sockets per worker, one per address. A port that was left open is chosen once and used for all."""
-    chosen = 0
-    slots: list[list[socket.socket]] = []
-    for number in range(max(1, settings.workers)):
-        slot = []
-        for address in settings.addresses:
-            port = address.port or chosen
-            if number == 0:
-                _expect_free(address, port)
-            sock = _listen(address, port)
-            chosen = chosen or sock.getsockname()[1]
-            slot.append(sock)
-        slots.append(slot)
-    return slots
-
-
-def _expect_free(address: Address, port: int) -> None:
-    # Sharing a port is for our own workers; bound without that option, another server on it shows itself.
-    if not port:
-        return
-    with socket.socket(address.family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _bound(probe, address, port)
-
-
-def _listen(address: Address, port: int) -> socket.socket:
-    sock = socket.socket(address.family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    _bound(sock, address, port)
-    sock.listen(_BACKLOG)
-    sock.setblocking(False)
-    return sock
-
-
-def _bound(sock: socket.socket, address: Address, port: int) -> None:
-    if address.family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    try:
-        sock.bind((address.host, port))
-    except OSError as error:
-        sock.close()
-        hint = "Choose another port with --listen, or stop what uses it" if error.errno == errno.EADDRINUSE else ""
-        why = (error.strerror or str(error)).lower()
-        raise CannotServe(f"cannot listen on {address.host} port {port}: {why}", hint) from error
+        make_context(tls.certificate, tls.key)
 
 
 class _Parent:
     """The workers' parent; see the module."""
 
-    def __init__(self, settings: Settings, slots: Sequence[Sequence[socket.socket]]) -> None:
+    def __init__(
+        self, settings: Settings, slots: Sequence[Sequence[socket.socket]], reread: Callable[[], Settings] | None
+    ) -> None:
         self._settings = settings
         self._slots = slots
-        self._children: dict[int, tuple[int, float]] = {}  # pid -> slot, when it was started
-        self._deaths = 0
-        self._stopping = False
+        self._reread = reread
+        self._board = Board()
+        self._generations = Generations(settings.workers)
+        self._fresh: Settings | None = None  # what the generation that is being started has
+        self._systemd = Notifier()
         self._life, self._breath = os.pipe()  # the writing end is ours alone; its end tells children of ours
+        self._news, self._said = os.pipe()  # what children write when they are ready
+        self._awake, self._wake = os.pipe()
+        os.set_blocking(self._awake, False)
+        os.set_blocking(self._wake, False)
+        os.set_blocking(self._news, False)
 
     def run(self) -> int:
         """Start the workers and wait for their end."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
-        for slot in range(len(self._slots)):
-            self._start(slot)
-        while self._children:
-            pid, status = os.wait()
-            slot, began = self._children.pop(pid, (-1, 0.0))
-            if slot < 0 or self._stopping:
-                continue
-            if not self._replace(slot, began, status):
-                return 1
-        return 0
+        for number in _SIGNALS:
+            signal.signal(number, _heard)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        self._fill()
+        poll = select.poll()
+        for descriptor in (self._awake, self._news):
+            poll.register(descriptor, select.POLLIN)
+        patience = None if self._systemd.watchdog is None else self._systemd.watchdog * 1000
+        while self._generations.children:
+            poll.poll(patience)
+            self._hear_signals()
+            self._hear_children()
+            if self._systemd.watchdog is not None and self._stirs():
+                self._systemd.alive()
+        return 1 if self._generations.failed else 0
 
-    def _stop(self, number: int, _: object) -> None:
-        if self._stopping and number == signal.SIGINT:
-            self._signal(signal.SIGKILL)  # asked twice
-        self._stopping = True
+    def _hear_signals(self) -> None:
+        heard = _drained(self._awake)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if number in heard:
+                self._stop(heard.count(signal.SIGINT))
+        if signal.SIGHUP in heard and not self._generations.stopping:
+            self._reload()
+        self._reap()
+
+    def _hear_children(self) -> None:
+        for pid in _drained(self._news).split():
+            if self._generations.is_ready(int(pid)):
+                self._all_ready()
+
+    def _all_ready(self) -> None:
+        if self._fresh is not None:
+            self._settings, self._fresh = self._fresh, None
+            set_up(self._settings.config.server)
+            log.warning("the configuration was read again and is in use")
+        for child in self._generations.outdated():
+            _tell(child.pid, RETIRE)
+        self._systemd.ready(f"{self._settings.workers} workers")
+
+    def _stop(self, interrupts: int) -> None:
+        again = self._generations.stopping
+        self._generations.stopping = True
+        if again:
+            if interrupts:
+                self._signal(signal.SIGKILL)  # asked twice
+            return
+        self._systemd.stopping()
         for slot in self._slots:
             for sock in slot:
-                sock.close()  # so that nobody new is let in to wait for workers that end
+                sock.close()  # what the workers have stays open as long as they want it
         self._signal(signal.SIGTERM)
 
     def _signal(self, number: int) -> None:
-        for pid in list(self._children):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+        for pid in list(self._generations.children):
+            _tell(pid, number)
 
-    def _replace(self, slot: int, began: float, status: int) -> bool:
-        lived = time.monotonic() - began
-        self._deaths = self._deaths + 1 if lived < _YOUNG else 0
+    def _reload(self) -> None:
+        if self._reread is None:
+            log.warning("there is no configuration to read again")
+            return
+        self._systemd.reloading()
+        try:
+            fresh, kept = merged(self._settings, self._reread())
+            check_tls(fresh)
+        except TackError as error:
+            log.error("the old configuration stays in use: %s", error)
+            self._systemd.ready("the new configuration is wrong; the old one is in use")
+            return
+        for name in kept:
+            log.warning("a change of %s is taken over by a restart only", name)
+        self._give_up(self._generations.begin(fresh.workers))
+        self._fresh = fresh
+        self._fill()
+
+    def _give_up(self, children: list[Child]) -> None:
+        for child in children:
+            _tell(child.pid, signal.SIGTERM)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            child = self._generations.remove(pid)
+            if child is None:
+                continue
+            self._board.give_back(child.row)
+            if self._generations.stopping or not self._generations.is_needed(child):
+                continue
+            self._mourn(child, status)
+
+    def _mourn(self, child: Child, status: int) -> None:
+        if self._fresh is not None and child.generation == self._generations.coming:
+            log.error("the old configuration stays in use: a worker failed with the new one (%s)", _ending(status))
+            self._fresh = None
+            self._give_up(self._generations.abandon())
+            self._systemd.ready("the new configuration failed; the old one is in use")
+            self._fill()
+            return
         log.error("a worker ended (%s); starting another", _ending(status))
-        if self._deaths >= _DEATHS_IN_A_ROW:
+        pause = self._generations.pause_after(child)
+        if pause is None:
             log.error("workers die as soon as they start; giving up")
-            self._stopping = True
             self._signal(signal.SIGTERM)
-            return False
-        if self._deaths:
-            time.sleep(0.1 * self._deaths)
-        if not self._stopping:
-            self._start(slot)
-        return True
+            return
+        time.sleep(pause)
+        self._fill()
 
-    def _start(self, slot: int) -> None:
+    def _fill(self) -> None:
+        """Start the workers that are missing."""
+        for generation, place in self._generations.missing():
+            fresh = self._fresh if generation == self._generations.coming else None
+            self._start(fresh or self._settings, generation, place)
+
+    def _start(self, settings: Settings, generation: int, place: int) -> None:
+        row = self._board.take()
+        if row is None:
+            raise CannotServe("too many workers are still finishing what they began")
         # A signal that arrives here must find either no child or one that it is passed on to.
-        signals = {signal.SIGTERM, signal.SIGINT}
-        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             pid = os.fork()
             if pid == 0:
-                self._be_worker(slot, signals)
-            self._children[pid] = (slot, time.monotonic())
+                self._be_worker(settings, place, row)
+            self._generations.add(Child(pid, generation, place, row, time.monotonic()))
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
-    def _be_worker(self, slot: int, signals: set[signal.Signals]) -> None:
+    def _be_worker(self, settings: Settings, place: int, row: int) -> None:
         code = 1
         try:
-            os.close(self._breath)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c reaches the whole group; the parent passes it on
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-            for number, others in enumerate(self._slots):
-                if number != slot:
-                    for sock in others:
-                        sock.close()
-            asyncio.run(work(self._settings, self._slots[slot], self._life))
+            signal.set_wakeup_fd(-1)
+            for descriptor in (self._breath, self._news, self._awake, self._wake):
+                os.close(descriptor)
+            for ordinary in (signal.SIGTERM, signal.SIGCHLD):
+                signal.signal(ordinary, signal.SIG_DFL)
+            for ours in (signal.SIGINT, signal.SIGHUP):
+                signal.signal(ours, signal.SIG_IGN)  # they reach the whole group; the parent passes on what matters
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            if settings is self._fresh:
+                set_up(settings.config.server)
+            sockets = self._sockets_of(place, settings.workers)
+            said, life, number = self._said, self._life, os.getpid()
+            metrics = self._board.row(row)
+            asyncio.run(work(settings, sockets, life, metrics, lambda: _say(said, number)))
             code = 0
+        except TackError as error:
+            log.error("a worker failed: %s", error)
         except BaseException as error:
-            log.error("a worker failed: %s: %s", type(error).__name__, error, exc_info=self._settings.debug)
+            log.error("a worker failed: %s: %s", type(error).__name__, error, exc_info=settings.debug)
         finally:
             logging.shutdown()
             os._exit(code)
+
+    def _sockets_of(self, place: int, workers: int) -> list[socket.socket]:
+        """The sockets of a worker, so that none is without one who serves it; the others are closed in this process."""
+        found: list[socket.socket] = []
+        for number, slot in enumerate(self._slots):
+            if number % workers == place or place % len(self._slots) == number:
+                found += slot
+            else:
+                for sock in slot:
+                    sock.close()
+        return found
+
+    def _stirs(self) -> bool:
+        """Whether a worker has shown signs of life lately."""
+        now = time.monotonic()
+        rows = [self._board.row(child.row) for child in self._generations.children.values()]
+        return any(now - row.beaten() < _HEARTBEAT for row in rows)
+
+
+def _heard(number: int, _: object) -> None:
+    """Signals are read from the pipe that they wake; without a handler they would end us."""
+
+
+def _tell(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _say(descriptor: int, number: int) -> None:
+    os.write(descriptor, f"{number}\n".encode())
+
+
+def _drained(descriptor: int) -> bytes:
+    data = b""
+    with contextlib.suppress(BlockingIOError):
+        while chunk := os.read(descriptor, 4096):
+            data += chunk
+    return data
 
 
 def _ending(status: int) -> str:

@@ -56,11 +56,12 @@ class QuickLane:
         # Clients send the same headers again and again: what was found about them is remembered, by their bytes.
         self._plain: dict[bytes, bool] = {}
 
-    def answer(self, data: bytes) -> bytes | None:
+    def answer(self, data: bytes, number: str) -> bytes | None:
         """The whole response to a request, or None when the ordinary way has to take it.
 
         Args:
             data: for which `is_whole` holds.
+            number: of the request.
         """
         line, _, headers = data.partition(b"\r\n")
         words = line.split(b" ")
@@ -72,7 +73,7 @@ class QuickLane:
         found = self._find(target)
         if found is None:
             return None
-        head = _head(found)
+        head = _head(found, number)
         return head if method == b"HEAD" else head + found.raw
 
     def is_plain(self, headers: bytes) -> bool:
@@ -121,9 +122,10 @@ class QuickLane:
 _FIXED = "".join(f"{name}: {value}\r\n" for name, value in VERSION_HEADERS.items())
 
 
-def _head(found: StoredManifest) -> bytes:
+def _head(found: StoredManifest, number: str) -> bytes:
     named = "".join(f"{name}: {value}\r\n" for name, value in headers_of(found).items())
     return (
         f"HTTP/1.1 200 OK\r\n{_FIXED}{named}Content-Type: {found.media_type}\r\n"
-        f"Content-Length: {len(found.raw)}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
+        f"Content-Length: {len(found.raw)}\r\nDate: {rfc822_formatted_time()}\r\n"
+        f"X-Request-Id: {number}\r\n\r\n"
     ).encode("latin-1")

@@ -5,10 +5,15 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hardtack.registry.config.limits import Limits
 from hardtack.registry.errors import CannotServe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hardtack.registry.config.document import Config
 
 DEFAULT_PORT = 5000
 _WORKERS_AT_MOST = 8
@@ -33,20 +38,26 @@ class Settings:
     """Everything a start of the server needs.
 
     Attributes:
-        root: folder of the registry's data.
+        config: what was configured, with the folder of the data.
         addresses: where to listen; port 0 takes any free one.
-        workers: processes.
         open_to_all: serve everybody who can reach the address, whatever it is.
-        limits: bounds and times of a worker.
         debug: log tracebacks.
     """
 
-    root: str
+    config: Config
     addresses: tuple[Address, ...]
-    workers: int = 1
     open_to_all: bool = False
-    limits: Limits = field(default_factory=Limits)
     debug: bool = False
+
+    @property
+    def root(self) -> str:
+        """The folder of the registry's data."""
+        return self.config.data.root
+
+    @property
+    def workers(self) -> int:
+        """Processes that serve."""
+        return self.config.server.workers or default_workers()
 
     @property
     def on_loopback(self) -> bool:
@@ -61,6 +72,11 @@ def default_workers() -> int:
     except AttributeError:  # not Linux
         count = os.cpu_count() or 1
     return min(count, _WORKERS_AT_MOST)
+
+
+def listen_on(texts: Iterable[str]) -> tuple[Address, ...]:
+    """Read several addresses. Raises CannotServe."""
+    return tuple(dict.fromkeys(address for text in texts for address in parse_listen(text)))
 
 
 def parse_listen(text: str) -> tuple[Address, ...]:

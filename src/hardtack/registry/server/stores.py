@@ -34,6 +34,11 @@ def database_path(root: str) -> str:
     return f"{root}/registry.db"
 
 
+def exists(config: Config) -> bool:
+    """Whether there is a registry; one whose database is elsewhere shows itself when it is opened."""
+    return bool(config.metadata.url) or os.path.exists(database_path(config.data.root))
+
+
 def prepare_stores(config: Config) -> None:
     """Make what does not exist yet, and bring the database's schema up to date; before any worker starts.
 

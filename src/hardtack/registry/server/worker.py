@@ -13,70 +13,154 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from hardtack.registry.access import OpenGate
-from hardtack.registry.blobs.files import FileBlobs
 from hardtack.registry.collector import Collector
-from hardtack.registry.metadata.sqlite import SqliteDatabase
 from hardtack.registry.metadata.store import Metadata
+from hardtack.registry.metrics import Metrics
+from hardtack.registry.sender import Forwarding
+from hardtack.registry.server.access_log import AccessLog
 from hardtack.registry.server.app import App
 from hardtack.registry.server.connection import Server
+from hardtack.registry.server.journal import Journal
+from hardtack.registry.server.probes import Probes
 from hardtack.registry.server.quick import QuickLane
+from hardtack.registry.server.stores import open_stores
 from hardtack.registry.service import Service
 from hardtack.registry.web.pages import Pages
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+    from contextlib import AsyncExitStack
 
     from hardtack.registry.access import Gate
+    from hardtack.registry.config.document import Config
     from hardtack.registry.server.settings import Settings
 
+RETIRE = signal.SIGUSR2
+"""Tells a worker that others have taken its place: it lets nobody else in, and finishes what it has begun."""
+
+_RETIREMENT = 3600.0
 _BACKLOG = 1024
 
 
-def database_path(root: str) -> str:
-    """Where the metadata are."""
-    return f"{root}/registry.db"
-
-
-async def work(settings: Settings, sockets: Sequence[socket.socket], parent: int | None) -> None:
+async def work(
+    settings: Settings, sockets: Sequence[socket.socket], parent: int, metrics: Metrics, ready: Callable[[], None]
+) -> None:
     """Serve until told to stop.
 
     Args:
         sockets: bound and listening.
         parent: a descriptor that reads as ended when the parent does.
+        ready: called once everything is open.
     """
-    stop = asyncio.Event()
+    stop, retire = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    if parent is not None:
-        loop.add_reader(parent, stop.set)
-    async with serving(settings, sockets, OpenGate()):
+    loop.add_signal_handler(RETIRE, retire.set)
+    loop.add_reader(parent, _orphaned, loop, parent, stop)
+    async with serving(settings, sockets, OpenGate(), metrics) as running:
+        ready()
+        await _either(stop, retire)
+        if stop.is_set():
+            running.probes.draining = True
+            await asyncio.sleep(settings.config.server.drain)
+        else:
+            running.retire(stop)
+
+
+def _orphaned(loop: asyncio.AbstractEventLoop, parent: int, stop: asyncio.Event) -> None:
+    loop.remove_reader(parent)
+    stop.set()
+
+
+async def _either(*events: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+
+
+class Running:
+    """A worker that serves."""
+
+    def __init__(self, service: Service, probes: Probes, server: Server) -> None:
+        self.service = service
+        self.probes = probes
+        self._server = server
+        self._hurried: asyncio.Task[None] | None = None
+
+    def retire(self, stop: asyncio.Event) -> None:
+        """Give what is in progress much more time to finish, until the whole server is told to stop."""
+        self._server.patience = _RETIREMENT
+        self._hurried = asyncio.create_task(self._hurry(stop))
+
+    async def _hurry(self, stop: asyncio.Event) -> None:
         await stop.wait()
+        self._server.hurry()
 
 
 @asynccontextmanager
-async def serving(settings: Settings, sockets: Sequence[socket.socket], gate: Gate) -> AsyncIterator[Service]:
+async def serving(
+    settings: Settings, sockets: Sequence[socket.socket], gate: Gate, metrics: Metrics | None = None
+) -> AsyncIterator[Running]:
     """A registry that serves as long as the block lasts, and drains at its end."""
+    config = settings.config
     async with contextlib.AsyncExitStack() as stack:
-        database = SqliteDatabase(database_path(settings.root))
-        stack.push_async_callback(database.close)
-        blobs = FileBlobs(settings.root)
-        stack.push_async_callback(blobs.close)
-        service = Service(database, Metadata(database), blobs, gate, settings.limits)
-        local_only = not settings.open_to_all
-        app = App(service, Pages(service), local_only, settings.debug)
-        server = Server(app.handle, QuickLane(service, local_only), settings.limits)
+        stores = await stack.enter_async_context(open_stores(config))
+        service = Service(
+            stores.database,
+            Metadata(stores.database),
+            stores.blobs,
+            gate,
+            config.limits,
+            config,
+            metrics or Metrics(),
+        )
+        journal = Journal(service.metrics, _forwarding(config), _access_log(service, stack))
+        local_only, probes = not settings.open_to_all, Probes(service)
+        app = App(service, Pages(service), probes, local_only, settings.debug)
+        server = Server(app.handle, QuickLane(service, local_only), config.limits, journal)
         stack.push_async_callback(server.end)
-        collector = asyncio.create_task(Collector(service).run(), name="collector")
-        stack.push_async_callback(_ended, collector)
-        loop = asyncio.get_running_loop()
-        for sock in sockets:
-            listener = await loop.create_server(server, sock=sock, backlog=_BACKLOG)
-            stack.callback(listener.close)
-        yield service
+        if not service.read_only:
+            beside(stack, Collector(service).run())
+        await _listen(stack, sockets, server, service)
+        yield Running(service, probes, server)
+
+
+def _forwarding(config: Config) -> Forwarding:
+    return Forwarding(config.server.trusted_proxies, config.server.url)
+
+
+def _access_log(service: Service, stack: AsyncExitStack) -> AccessLog | None:
+    if not service.config.server.access_log:
+        return None
+    log = AccessLog(service.config.server.access_log, service.metrics)
+    stack.push_async_callback(log.close)
+    return log
+
+
+def beside(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
+    """Have something done in the background until the stack is left."""
+    stack.push_async_callback(_ended, asyncio.create_task(work))
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def _listen(stack: AsyncExitStack, sockets: Sequence[socket.socket], server: Server, service: Service) -> None:
+    loop, tls, limits = asyncio.get_running_loop(), service.config.tls, service.config.limits
+    if not tls.certificate:
+        for sock in sockets:
+            listener = await loop.create_server(server, sock=sock, backlog=_BACKLOG)
+            stack.callback(listener.close)
+        return
+    from hardtack.registry.server.tls import Certificates, TlsDoor
+
+    certificates = Certificates(tls.certificate, tls.key)
+    beside(stack, certificates.watch())
+    for sock in sockets:
+        door = TlsDoor(sock, server, certificates, service.metrics, limits.header_time, limits.connections)
+        stack.callback(door.close)
