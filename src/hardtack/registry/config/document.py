@@ -7,13 +7,14 @@ found, not only the first. No I/O: files of secrets are read by who is asked to.
 from __future__ import annotations
 
 import difflib
+import os
 import typing
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from hardtack.registry.config.access import AccessSection, OidcSection
 from hardtack.registry.config.limits import Limits
-from hardtack.registry.config.options import Option, Secret, options
+from hardtack.registry.config.options import PATH, STDERR, Option, Secret, options
 from hardtack.registry.config.server import DataSection, ServerSection, TlsSection
 from hardtack.registry.config.stores import BlobsSection, MetadataSection
 from hardtack.registry.config.topics import RetentionSection, WebhooksSection
@@ -57,7 +58,7 @@ class Problem:
     why: str
 
     def __str__(self) -> str:
-        return f"{self.section} {self.key}: {self.why}".lstrip(" :")
+        return ": ".join(filter(None, (f"{self.section} {self.key}".strip(), self.why)))
 
 
 def sections() -> dict[str, tuple[type[Any], bool]]:
@@ -71,16 +72,19 @@ def sections() -> dict[str, tuple[type[Any], bool]]:
     return found
 
 
-def read(document: Mapping[str, Any], read_secret: Callable[[str], str]) -> tuple[Config, list[Problem]]:
+def read(
+    document: Mapping[str, Any], read_secret: Callable[[str], str], folder: str = "/"
+) -> tuple[Config, list[Problem]]:
     """Turn a document into a configuration.
 
     Args:
         document: as tomllib returns it.
+        folder: what relative paths are relative to.
         read_secret: the content of a file, for KEY_file; raises OSError or ValueError.
     Returns:
         The configuration, with defaults in place of what is wrong, and what is wrong.
     """
-    reader = _Reader(read_secret)
+    reader = _Reader(read_secret, folder)
     known = sections()
     values: dict[str, Any] = {}
     for name, value in document.items():
@@ -98,8 +102,9 @@ def read(document: Mapping[str, Any], read_secret: Callable[[str], str]) -> tupl
 class _Reader:
     """Reads tables and keeps what is wrong."""
 
-    def __init__(self, read_secret: Callable[[str], str]) -> None:
+    def __init__(self, read_secret: Callable[[str], str], folder: str) -> None:
         self._read_secret = read_secret
+        self._folder = folder
         self.problems: list[Problem] = []
 
     def tell(self, where: str, key: str, why: str) -> None:
@@ -150,9 +155,13 @@ class _Reader:
 
     def _value(self, one: Option, where: str, key: str, given: object, values: dict[str, Any]) -> None:
         try:
-            values[one.key] = one.kind.read(given)
+            value = one.kind.read(given)
         except (ValueError, OverflowError) as error:
             self.tell(where, key, str(error))
+            return
+        if one.kind is PATH and value and value != STDERR:
+            value = os.path.join(self._folder, value)
+        values[one.key] = value
 
     def _secret(self, one: Option, where: str, given: object, values: dict[str, Any]) -> None:
         key = one.key + _FILE
@@ -163,7 +172,7 @@ class _Reader:
             self.tell(where, key, "must be the path of a file")
             return
         try:
-            content = self._read_secret(given)
+            content = self._read_secret(os.path.join(self._folder, given))
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
             self.tell(where, key, f"cannot read {given}: {why.lower()}")

@@ -43,7 +43,7 @@ def load(path: str) -> Config:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigInvalid(path, [Problem("", "", f"not TOML: {str(error)[:300]}")]) from error
     folder = os.path.dirname(os.path.abspath(path))
-    config, problems = read(document, lambda name: _secret(os.path.join(folder, name)))
+    config, problems = read(document, _secret, folder)
     if problems:
         raise ConfigInvalid(path, problems)
     return config

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+STDERR = "stderr"
+"""What stands for standard error where a path is wanted."""
+
 _TEXT_LIMIT = 4096
 _ITEMS = 1000
 
