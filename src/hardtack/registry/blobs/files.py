@@ -135,6 +135,10 @@ class FileBlobs:
             while len(self._running) > _RUNNING_LIMIT:
                 self._running.popitem(last=False)
 
+    async def peek(self, upload: str, start: int, count: int) -> bytes:
+        """Bytes of an unfinished upload that are in its file already, at most so many; b"" when none are."""
+        return await self.run(_peek, self._path(upload), start, count)
+
     async def discard(self, upload: str) -> bool:
         self._running.pop(upload, None)
         try:
@@ -248,6 +252,17 @@ def _open_locked(upload: str, path: str) -> int:
             raise UploadBusy(upload) from None
         raise
     return descriptor
+
+
+def _peek(path: str, start: int, count: int) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return b""
+    try:
+        return os.pread(descriptor, count, start)
+    finally:
+        os.close(descriptor)
 
 
 def _older(folder: str, before: float) -> list[str]:
