@@ -11,6 +11,7 @@ from hardtack.registry.config.document import Config
 from hardtack.registry.config.limits import Limits
 from hardtack.registry.errors import RegistryError, UploadInvalid
 from hardtack.registry.metrics import Metrics
+from hardtack.registry.repositories.pulls import Pulls
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -34,6 +35,7 @@ class Service:
     limits: Limits = field(default_factory=Limits)
     config: Config = field(default_factory=Config)
     metrics: Metrics = field(default_factory=Metrics)
+    pulls: Pulls = field(default_factory=Pulls)
 
     @property
     def read_only(self) -> bool:

@@ -49,6 +49,8 @@ async def get(call: Call) -> web.StreamResponse:
     wanted = call.request.headers.get("If-None-Match")
     if wanted is not None and ranges.matches(wanted, headers["ETag"]):
         return reply(304, headers)
+    if call.request.method == "GET":
+        call.service.pulls.count(call.repository, call.reference, found.digest)
     return reply(200, headers, found.raw, found.media_type)
 
 
@@ -172,7 +174,8 @@ async def delete(call: Call) -> web.StreamResponse:
     metadata, who = call.service.metadata, call.caller.name
     if ":" in call.reference:
         digest = digest_of(call.reference)
-        gone = await metadata.delete_manifest(call.repository, digest, who, call.service.limits.grace)
+        keep = call.service.config.retention.undelete > 0
+        gone = await metadata.delete_manifest(call.repository, digest, who, call.service.limits.grace, keep)
     else:
         gone = is_tag(call.reference) and await metadata.delete_tag(call.repository, call.reference, who)
     if not gone:

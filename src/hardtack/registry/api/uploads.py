@@ -20,6 +20,7 @@ from hardtack.registry.api.digests import digest_of
 from hardtack.registry.errors import (
     DigestInvalid,
     NameInvalid,
+    QuotaExceeded,
     SizeInvalid,
     StorageFull,
     UploadBusy,
@@ -27,6 +28,7 @@ from hardtack.registry.errors import (
     UploadOutOfOrder,
     UploadUnknown,
 )
+from hardtack.registry.metadata import quotas
 from hardtack.registry.names import check_repository, is_upload
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from hardtack.oci.digest import Digest
     from hardtack.registry.blobs.interface import Appender
+    from hardtack.registry.metadata.quotas import Room
     from hardtack.registry.metadata.rows import Upload
     from hardtack.registry.service import Call
 
@@ -49,6 +52,9 @@ async def post(call: Call) -> web.StreamResponse:
     """Begin an upload, or do it at once: a mount, or a blob in the body."""
     if (mount := call.parameter("mount")) is not None and await _mounted(call, digest_of(mount)):
         return _created(call, digest_of(mount))
+    room = await _room(call)
+    if room is not None:
+        room.take(0)
     upload = str(uuid.uuid4())
     given = call.parameter("digest")
     if given is not None and bodies.exists(call.request):
@@ -91,7 +97,7 @@ async def _whole(call: Call, upload: str, digest: Digest) -> web.StreamResponse:
     try:
         async with call.service.blobs.append(upload, 0, digest.algorithm) as appender:
             await _receive(call, appender, call.request.content_length)
-            await _finish(call, upload, digest, appender)
+            await _finish(call, upload, digest, appender, opened=False)
     except BaseException:
         await call.service.blobs.discard(upload)
         await call.service.metadata.cancel_upload(upload)
@@ -111,8 +117,8 @@ async def patch(call: Call) -> web.StreamResponse:
             offset = appender.offset
     except UploadOutOfOrder as error:
         return failed(error, _state(call, session.id, error.offset, _algorithm(call)))
-    except StorageFull:
-        await call.service.metadata.cancel_upload(session.id)
+    except (StorageFull, QuotaExceeded):
+        await _give_up(call, session.id)
         raise
     await call.service.metadata.touch_upload(session.id)
     return reply(202, _state(call, session.id, offset, _algorithm(call)))
@@ -133,10 +139,16 @@ async def put(call: Call) -> web.StreamResponse:
         await _expect_repeat(call, digest)
     except UploadOutOfOrder as error:
         return failed(error, _state(call, session.id, error.offset, _algorithm(call)))
-    except (DigestInvalid, StorageFull):
-        await call.service.metadata.cancel_upload(session.id)
+    except (DigestInvalid, StorageFull, QuotaExceeded):
+        await _give_up(call, session.id)
         raise
     return _created(call, digest)
+
+
+async def _give_up(call: Call, upload: str) -> None:
+    """Forget an upload that cannot become a blob, and what came of it."""
+    await call.service.blobs.discard(upload)
+    await call.service.metadata.cancel_upload(upload)
 
 
 async def _expect_repeat(call: Call, digest: Digest) -> None:
@@ -227,8 +239,21 @@ async def _appending(call: Call, session: Upload, start: int | None, algorithm: 
         yield appender
 
 
+async def _room(call: Call) -> Room | None:
+    """What the quota of the repository's namespace leaves; None without one."""
+    return await call.service.database.read(quotas.room, call.repository)
+
+
 async def _receive(call: Call, appender: Appender, length: int | None = None) -> None:
-    """Append the body. Raises SizeInvalid when it is not as long as it was said to be."""
+    """Append the body.
+
+    Raises:
+        SizeInvalid: it is not as long as it was said to be.
+        QuotaExceeded: there is no room for it; told before anything is read where the length is known.
+    """
+    room = await _room(call)
+    if room is not None:
+        room.take(appender.offset + (length or 0))
     if await siphon.drained(call, appender, length):
         return
     received = 0
@@ -236,15 +261,17 @@ async def _receive(call: Call, appender: Appender, length: int | None = None) ->
         received += len(chunk)
         if length is not None and received > length:
             break
+        if room is not None:
+            room.take(appender.offset + len(chunk))
         await appender.write(chunk)
     if length is not None and received != length:
         raise SizeInvalid(f"{received} bytes came where {length} were announced")
 
 
-async def _finish(call: Call, upload: str, digest: Digest, appender: Appender) -> None:
+async def _finish(call: Call, upload: str, digest: Digest, appender: Appender, opened: bool = True) -> None:
     """Claim, publish, link: in this order nothing is visible too early, and nothing is collected too early."""
     metadata, repository = call.service.metadata, call.repository
-    await metadata.claim(upload, repository, call.caller.name, digest, appender.offset)
+    await metadata.claim(upload, repository, call.caller.name, digest, appender.offset, opened)
     size = await appender.publish(digest)
     await metadata.finish_upload(upload, repository, digest, size)
 

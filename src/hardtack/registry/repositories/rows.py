@@ -30,7 +30,7 @@ class Details(NamedTuple):
     """Everything that is set for a repository, and its figures.
 
     `immutable` are patterns of tags, `retention` rules as JSON or "" for those of the configuration, `readme` Markdown
-    that nobody has sanitised, `upstream` what it caches or "". `pulled` is when something was pulled last, 0.0 for never.
+    that nobody has sanitised, `upstream` what it caches or "". `pulled` is when something was pulled last, 0.0 never.
     """
 
     name: str
