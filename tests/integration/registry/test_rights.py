@@ -82,6 +82,7 @@ EVERY_ROUTE = [(method, path) for kind in Kind for method in ROUTES[kind] for pa
 def test_every_route_refuses_who_has_no_right(tmp_path: Path) -> None:
     with registry_worker(tmp_path / "root", GrantingGate({"nobody": []})) as running:
         running.run(running.service.metadata.claim("x", "secret/a", "", DIGEST, 1))
+        running.run(running.service.metadata.claim("x", "secret/a", "", DIGEST, 1))
         running.run(running.service.metadata.finish_upload("x", "secret/a", DIGEST, 1))
         for method, path in [*EVERY_ROUTE, ("GET", "/v2/no/address"), ("GET", "/v2/secret/a/nonsense")]:
             stranger = running.client(method, path, b"" if method in ("PUT", "POST", "PATCH") else None)

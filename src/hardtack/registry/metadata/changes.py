@@ -33,7 +33,10 @@ PRIVATE = "private"
 
 def begin_upload(upload: str, repository: str, who: str, now: float) -> Script[None]:
     """Open a session."""
-    yield "INSERT INTO upload VALUES (?, ?, ?, ?, ?, '', 0)", (upload, repository, who, now, now)
+    yield (
+        "INSERT INTO upload (id, repository, who, started, touched, digest, finished) VALUES (?, ?, ?, ?, ?, '', 0)",
+        (upload, repository, who, now, now),
+    )
 
 
 def touch_upload(upload: str, now: float) -> Script[None]:
@@ -51,12 +54,12 @@ def claim(
             raise UploadUnknown(upload)
     else:
         yield (
-            "INSERT INTO upload VALUES (?, ?, ?, ?, ?, ?, 0)"
+            "INSERT INTO upload (id, repository, who, started, touched, digest, finished) VALUES (?, ?, ?, ?, ?, ?, 0)"
             " ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, touched = excluded.touched",
             (upload, repository, who, now, now, digest),
         )
     yield (
-        "INSERT INTO blob VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE"
+        "INSERT INTO blob (digest, size, created, idle) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE"
         " SET idle = excluded.idle WHERE blob.idle IS NOT NULL",
         (digest, size, now, now),
     )
@@ -68,11 +71,13 @@ def finish_upload(
     """Link a blob that is on disk and close its session. Its size is certain now; a claim may have been wrong."""
     home = yield from _repository(repository, now, visibility)
     # The repository may have got another name meanwhile; what was on its way to the old one ends here.
-    closed = "UPDATE upload SET finished = 1, digest = ?, touched = ? WHERE id = ? AND repository = ? RETURNING id"
-    if not (yield from hits(closed, digest, now, upload, repository)):
+    # A claim that was lost with a crash of the database protected nothing, so the bytes may be gone.
+    closed = "UPDATE upload SET finished = 1, touched = ? WHERE id = ? AND repository = ? AND digest = ? RETURNING id"
+    if not (yield from hits(closed, now, upload, repository, digest)):
         raise UploadUnknown(upload)
     yield (
-        "INSERT INTO blob VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET size = excluded.size",
+        "INSERT INTO blob (digest, size, created, idle) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (digest) DO UPDATE SET size = excluded.size",
         (digest, size, now, now),
     )
     yield "DELETE FROM lost WHERE digest = ?", (digest,)
@@ -135,14 +140,18 @@ def _have_required(home: int, manifest: NewManifest) -> Script[None]:
 def _store(home: int, manifest: NewManifest, who: str, now: float) -> Script[bool]:
     """Put a manifest into its repository, whose row is locked. Returns whether it was not there."""
     digest, size = str(manifest.digest), len(manifest.raw)
+    if (grave := (yield from find_grave(home, digest))) is not None:
+        yield from empty(grave.id, now)  # locks blobs, so it comes before the content
     yield (
-        "INSERT INTO content VALUES (?, ?) ON CONFLICT (digest) DO UPDATE"
+        "INSERT INTO content (digest, body) VALUES (?, ?) ON CONFLICT (digest) DO UPDATE"
         " SET body = excluded.body WHERE content.body <> excluded.body",  # it was found to be wrong, and is right again
         (digest, manifest.raw),
     )
     details = (manifest.media_type, size, manifest.artifact_type, manifest.subject, manifest.annotations, now, who)
     fresh = yield from hits(
-        "INSERT INTO manifest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING digest",
+        "INSERT INTO manifest"
+        " (repository, digest, media_type, size, artifact_type, subject, annotations, pushed, pushed_by)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING digest",
         home,
         digest,
         *details,
@@ -151,8 +160,6 @@ def _store(home: int, manifest: NewManifest, who: str, now: float) -> Script[boo
         yield "UPDATE repository SET size = size + ? WHERE id = ?", (size, home)
         for child in manifest.children:
             yield from need(home, digest, str(child.digest), child.kind)
-        if (grave := (yield from find_grave(home, digest))) is not None:
-            yield from empty(grave.id, now)
     else:
         # Pushed again counts as pushed now, as with blobs: no rule of retention takes it from under who did so.
         yield (
@@ -175,7 +182,8 @@ def point(home: int, tag: str, digest: str, who: str, guard: TagGuard, now: floa
     if before not in (None, digest):
         yield from _changeable(home, (tag,))
     yield (
-        "INSERT INTO tag VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (repository, name) DO UPDATE"
+        "INSERT INTO tag (repository, name, digest, created, updated, updated_by) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (repository, name) DO UPDATE"
         " SET digest = excluded.digest, updated = excluded.updated, updated_by = excluded.updated_by",
         (home, tag, digest, now, now, who),
     )

@@ -34,25 +34,26 @@ def drop_links(before: float, limit: int) -> Script[int]:
         " i JOIN repository r ON r.id = i.repository ORDER BY r.id",
         (before, before, limit),
     )
-    dropped = 0
+    idle: list[tuple[str, int, float]] = []
     for home, name in homes:
-        yield "SELECT id FROM repository WHERE id = ? FOR UPDATE", (home,)
-        if (yield from hits(_PUSHED_TO, name, before)):
+        # Where somebody is at work there will be another time; all repositories are locked before any blob.
+        locked = yield from hits("SELECT id FROM repository WHERE id = ? FOR UPDATE SKIP LOCKED", home)
+        if not locked or (yield from hits(_PUSHED_TO, name, before)):
             continue
-        idle = yield (
-            "SELECT l.digest, l.idle FROM link l WHERE l.repository = ? AND l.idle < ?"
-            " AND NOT EXISTS (SELECT 1 FROM edge e WHERE e.repository = l.repository AND e.child = l.digest)"
-            " ORDER BY l.digest LIMIT ?",
-            (home, before, limit - dropped),
-        )
-        for digest, since in idle:
-            yield from unlink(home, digest, since)
-        dropped += len(idle)
-        if dropped >= limit:
+        rows = yield _IDLE, (home, before, limit - len(idle))
+        idle += [(digest, home, since) for digest, since in rows]
+        if len(idle) >= limit:
             break
-    return dropped
+    for digest, home, since in sorted(idle):
+        yield from unlink(home, digest, since)
+    return len(idle)
 
 
+_IDLE = (
+    "SELECT l.digest, l.idle FROM link l WHERE l.repository = ? AND l.idle < ?"
+    " AND NOT EXISTS (SELECT 1 FROM edge e WHERE e.repository = l.repository AND e.child = l.digest)"
+    " ORDER BY l.digest LIMIT ?"
+)
 _PUSHED_TO = "SELECT 1 FROM upload WHERE repository = ? AND finished = 0 AND touched >= ?"
 _PUSHING = (
     "SELECT 1 FROM upload u JOIN repository o ON o.name = u.repository"

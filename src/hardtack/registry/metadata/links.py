@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 def need(home: int, parent: str, child: str, kind: str) -> Script[None]:
     """Note that a manifest needs a content of its repository."""
-    yield "INSERT INTO edge VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (home, parent, child, kind)
+    yield (
+        "INSERT INTO edge (repository, parent, child, kind) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (home, parent, child, kind),
+    )
     yield "UPDATE link SET idle = NULL WHERE repository = ? AND digest = ? AND idle IS NOT NULL", (home, child)
 
 
@@ -27,7 +30,12 @@ def link(home: int, digest: str, now: float) -> Script[bool]:
     needed = yield from hits("SELECT 1 FROM edge WHERE repository = ? AND child = ?", home, digest)
     idle = None if needed else now
     fresh = yield from hits(
-        "INSERT INTO link VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING digest", home, digest, now, idle
+        "INSERT INTO link (repository, digest, created, idle) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING RETURNING digest",
+        home,
+        digest,
+        now,
+        idle,
     )
     if fresh:
         yield (

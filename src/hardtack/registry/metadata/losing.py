@@ -47,7 +47,7 @@ def lose(digest: str, why: str, since: float, now: float, still: StillLost) -> S
     yield Effect(look)
     if not answers[-1]:
         return False
-    yield "INSERT INTO lost VALUES (?, ?, ?)", (digest, now, why)
+    yield "INSERT INTO lost (digest, found, why) VALUES (?, ?, ?)", (digest, now, why)
     return True
 
 
