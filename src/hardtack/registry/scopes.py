@@ -21,7 +21,7 @@ WORDS: dict[str, frozenset[Action]] = {
 }
 CATALOG = "registry:catalog:*"
 _ACTIONS = frozenset((*WORDS, "*"))
-_LIMIT = 100
+_LIMIT = 20
 
 
 def scope_of(action: Action, repository: str) -> str:

@@ -79,8 +79,13 @@ def need_rule(by: By, name: str) -> None:
 
 def changed(by: By, action: str, target: str, detail: str, now: float) -> Script[None]:
     """Let every worker learn that accounts or rights are others now, and write down who did it."""
-    yield "UPDATE fact SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE name = 'rights'", ()
+    yield from grow()
     yield from audit(by.who, by.address, action, target, detail, now)
+
+
+def grow() -> Script[None]:
+    """Let every worker learn that something is another now."""
+    yield "UPDATE fact SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE name = 'rights'", ()
 
 
 def number() -> Script[str]:

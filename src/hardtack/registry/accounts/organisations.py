@@ -112,7 +112,8 @@ def _set_member(by: By, name: str, user: str, role: str, now: float) -> Script[N
     identity = yield from find(name, ORGANISATION)
     member = yield from find(user, USER)
     yield (
-        "INSERT INTO membership VALUES (?, ?, ?) ON CONFLICT (organisation, account) DO UPDATE SET role = excluded.role",
+        "INSERT INTO membership VALUES (?, ?, ?)"
+        " ON CONFLICT (organisation, account) DO UPDATE SET role = excluded.role",
         (identity, member, role),
     )
     yield from _need_an_owner(identity, name)

@@ -24,7 +24,7 @@ REFRESH_LIFE = 90 * 86_400.0
 _PER_ACCOUNT = 200
 _REFRESH_PER_ACCOUNT = 50
 _NAME_LIMIT = 100
-_TOKEN = (
+_SELECT = (
     "SELECT t.id, a.name, t.name, t.kind, t.scope, t.created, t.expires, t.used FROM token t"
     " JOIN account a ON a.id = t.account"
 )
@@ -95,7 +95,7 @@ def _need(by: By, user: str) -> None:
 
 def token(identity: str) -> Script[Token]:
     """One token."""
-    row = yield from first(f"{_TOKEN} WHERE t.id = ?", identity)
+    row = yield from first(f"{_SELECT} WHERE t.id = ?", identity)
     if row is None:
         raise AccountUnknown("token", identity)
     return _token(row)
@@ -103,7 +103,7 @@ def token(identity: str) -> Script[Token]:
 
 def tokens_of(user: str) -> Script[list[Token]]:
     """The tokens of an account."""
-    rows = yield f"{_TOKEN} WHERE a.name = ? ORDER BY t.created DESC, t.id", (user,)
+    rows = yield f"{_SELECT} WHERE a.name = ? ORDER BY t.created DESC, t.id", (user,)
     return [_token(row) for row in rows]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hardtack.registry.accounts.changes import By, changed, find, is_admin, need_admin
+from hardtack.registry.accounts.changes import By, changed, find, grow, is_admin, need_admin
 from hardtack.registry.accounts.names import check_account
 from hardtack.registry.accounts.passwords import check_password
 from hardtack.registry.accounts.rows import FORMER, ROBOT, USER, Account
@@ -189,6 +189,12 @@ def store_password(by: By, name: str, hashed: str, must_change: bool, keep_sessi
     yield "DELETE FROM session WHERE account = ? AND id <> ?", (identity, keep_session)
     yield "DELETE FROM token WHERE account = ? AND kind = 'refresh'", (identity,)
     yield from changed(by, "user.password", name, "one-time" if must_change else "", now)
+
+
+def store_rehashed(name: str, old: str, new: str) -> Script[None]:
+    """Write the same password as another hash."""
+    yield "UPDATE account SET password = ? WHERE name = ? AND password = ?", (new, name, old)
+    yield from grow()
 
 
 def _edit(by: By, name: str, title: str | None, email: str | None, now: float) -> Script[Account]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hardtack.registry.errors import TooLarge
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -36,3 +38,15 @@ async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
     content = request.content
     while chunk := await content.readany():
         yield chunk
+
+
+async def whole(request: web.BaseRequest, limit: int) -> bytes:
+    """All of a small body. Raises TooLarge."""
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in chunks(request):
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(limit)
+        parts.append(chunk)
+    return b"".join(parts)
