@@ -102,7 +102,17 @@ GROUPS: dict[str, tuple[str, Table]] = {
             "inspect": ("network_inspect", "Show everything about networks"),
         },
     ),
-    "registry": ("Serve a registry", {"serve": ("registry_serve", "Serve a registry over HTTP")}),
+    "registry": ("Serve a registry", {"serve": ("registry_serve", "Serve a registry over HTTP or HTTPS")}),
+    "registry config": (
+        "Write and check the configuration of a registry",
+        {
+            "check": (
+                "registry_config:check",
+                "Say everything that is wrong with a configuration, or what is in force",
+            ),
+            "example": ("registry_config:example", "Print a configuration with every option, commented"),
+        },
+    ),
     "system": (
         "Look after the store",
         {

@@ -38,9 +38,7 @@ class RetentionRule:
 class RetentionSection:
     """What is removed by itself, and for how long it can be brought back."""
 
-    undelete: float = option(
-        duration(), 7 * 86_400.0, "How long a deleted image can be brought back; 0s for not at all"
-    )
+    undelete: float = option(duration(), 86_400.0, "How long a deleted image can be brought back; 0s for not at all")
     rules: tuple[RetentionRule, ...] = tables(RetentionRule, "Rules for every repository that has none of its own")
 
 
