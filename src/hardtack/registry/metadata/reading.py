@@ -1,4 +1,8 @@
-"""The questions that pulling, listing and the pages ask, as scripts. The first are asked for every pull."""
+"""The questions that pulling, listing and the pages ask, as scripts. The first are asked for every pull.
+
+Lists name their repository by `_HOME`, whose value is known before the list is begun: so an index gives the rows in
+their order, and a page costs what is on it. Joined with `repository`, PostgreSQL would read and sort all of them.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from hardtack.registry.metadata.script import first, hits
 if TYPE_CHECKING:
     from hardtack.registry.metadata.script import Script
 
+_HOME = "(SELECT r.id FROM repository r WHERE r.name = ?)"
 _BY_TAG = (
     "SELECT t.digest, m.media_type, c.body, r.visibility FROM repository r"
     " JOIN tag t ON t.repository = r.id AND t.name = ?"
@@ -70,17 +75,15 @@ def upload(upload: str) -> Script[Upload | None]:
 def tag_names(repository: str, after: str, limit: int) -> Script[list[str]]:
     """Names of tags after one."""
     rows = yield (
-        "SELECT t.name FROM repository r JOIN tag t ON t.repository = r.id"
-        " WHERE r.name = ? AND t.name > ? ORDER BY t.name LIMIT ?",
+        f"SELECT t.name FROM tag t WHERE t.repository = {_HOME} AND t.name > ? ORDER BY t.name LIMIT ?",
         (repository, after, limit),
     )
     return [name for (name,) in rows]
 
 
 _TAGS = (
-    "SELECT t.name, t.digest, m.media_type, m.size, t.created, t.updated, t.updated_by FROM repository r"
-    " JOIN tag t ON t.repository = r.id JOIN manifest m ON m.repository = r.id AND m.digest = t.digest"
-    " WHERE r.name = ?"
+    "SELECT t.name, t.digest, m.media_type, m.size, t.created, t.updated, t.updated_by FROM tag t"
+    f" JOIN manifest m ON m.repository = t.repository AND m.digest = t.digest WHERE t.repository = {_HOME}"
 )
 
 
@@ -106,8 +109,7 @@ _NEVER = 1e18
 def tags_of(repository: str, digest: str, limit: int) -> Script[list[str]]:
     """Tags that point at a manifest."""
     rows = yield (
-        "SELECT t.name FROM repository r JOIN tag t ON t.repository = r.id"
-        " WHERE r.name = ? AND t.digest = ? ORDER BY t.name LIMIT ?",
+        f"SELECT t.name FROM tag t WHERE t.repository = {_HOME} AND t.digest = ? ORDER BY t.name LIMIT ?",
         (repository, digest, limit),
     )
     return [name for (name,) in rows]
@@ -116,8 +118,8 @@ def tags_of(repository: str, digest: str, limit: int) -> Script[list[str]]:
 def tag_history(repository: str, tag: str, limit: int) -> Script[list[TagEvent]]:
     """What a tag has pointed to, latest first."""
     rows = yield (
-        "SELECT e.name, e.digest, e.moment, e.who FROM repository r JOIN tag_event e ON e.repository = r.id"
-        " WHERE r.name = ? AND e.name = ? ORDER BY e.id DESC LIMIT ?",
+        "SELECT e.name, e.digest, e.moment, e.who FROM tag_event e"
+        f" WHERE e.repository = {_HOME} AND e.name = ? ORDER BY e.id DESC LIMIT ?",
         (repository, tag, limit),
     )
     return [TagEvent._make(row) for row in rows]
@@ -161,11 +163,16 @@ def literal(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
+COUNTED = 1_000_000
+"""Of each kind at most so many are counted: a page does not wait for a billion rows."""
+
+
 def totals() -> Script[Totals]:
-    """What there is altogether."""
+    """What there is altogether, as far as it is counted."""
     rows = yield (
-        "SELECT (SELECT count(*) FROM repository WHERE name < '~'), (SELECT count(*) FROM tag), count(*),"
-        " CAST(coalesce(sum(size), 0) AS BIGINT) FROM blob",
+        f"SELECT (SELECT count(*) FROM (SELECT 1 FROM repository WHERE name < '~' LIMIT {COUNTED}) r),"
+        f" (SELECT count(*) FROM (SELECT 1 FROM tag LIMIT {COUNTED}) t), count(*),"
+        f" CAST(coalesce(sum(b.size), 0) AS BIGINT) FROM (SELECT size FROM blob LIMIT {COUNTED}) b",
         (),
     )
     return Totals._make(rows[0])
@@ -175,9 +182,8 @@ def referrers(repository: str, subject: str, artifact_type: str, after: str, lim
     """Manifests with a subject."""
     wanted = (" AND m.artifact_type = ?", (artifact_type,)) if artifact_type else ("", ())
     rows = yield (
-        "SELECT m.digest, m.media_type, m.size, m.artifact_type, m.annotations FROM repository r"
-        " JOIN manifest m ON m.repository = r.id"
-        f" WHERE r.name = ? AND m.subject = ? AND m.subject <> '' AND m.digest > ?{wanted[0]}"
+        "SELECT m.digest, m.media_type, m.size, m.artifact_type, m.annotations FROM manifest m"
+        f" WHERE m.repository = {_HOME} AND m.subject = ? AND m.subject <> '' AND m.digest > ?{wanted[0]}"
         " ORDER BY m.digest LIMIT ?",
         (repository, subject, after, *wanted[1], limit),
     )
@@ -188,19 +194,19 @@ def parents(repository: str, digest: str, limit: int) -> Script[list[tuple[str, 
     """Manifests that need a content, with the kind of the need."""
     return (
         yield (
-            "SELECT e.parent, e.kind FROM repository r JOIN edge e ON e.repository = r.id"
-            " WHERE r.name = ? AND e.child = ? ORDER BY e.parent LIMIT ?",
+            f"SELECT e.parent, e.kind FROM edge e WHERE e.repository = {_HOME} AND e.child = ?"
+            " ORDER BY e.parent LIMIT ?",
             (repository, digest, limit),
         )
     )
 
 
 def linked_in(digest: str, after: str, limit: int) -> Script[list[tuple[str, str]]]:
-    """Names of repositories that link to a blob, each with its visibility."""
+    """Names of repositories that link to a blob, each with its visibility, after one; the oldest first."""
     return (
         yield (
-            "SELECT r.name, r.visibility FROM link l JOIN repository r ON r.id = l.repository"
-            " WHERE l.digest = ? AND r.name > ? AND r.name < '~' ORDER BY r.name LIMIT ?",
+            "SELECT r.name, r.visibility FROM link l JOIN repository r ON r.id = l.repository WHERE l.digest = ?"
+            f" AND l.repository > coalesce({_HOME}, 0) AND r.name < '~' ORDER BY l.repository LIMIT ?",
             (digest, after, limit),
         )
     )

@@ -78,7 +78,7 @@ class Metadata:
         return await self._db.read(reading.repositories, after, limit)
 
     async def linked_in(self, digest: str, after: str = "", limit: int = 100) -> list[tuple[str, str]]:
-        """Names of repositories that link to a blob, each with its visibility."""
+        """Names of repositories that link to a blob, each with its visibility, after one; the oldest first."""
         return await self._db.read(reading.linked_in, digest, after, limit)
 
     async def tags(self, repository: str, after: str = "", limit: int = 1000) -> list[Tag]:
@@ -112,7 +112,7 @@ class Metadata:
         return await self._db.browse(reading.summary, repository)
 
     async def totals(self) -> Totals:
-        """What the registry holds altogether."""
+        """What the registry holds altogether; a million of each kind is as far as it counts."""
         return await self._db.browse(reading.totals)
 
     async def referrers(
