@@ -14,6 +14,7 @@ from hardtack.registry.access import Action, Caller, Gate, Grant, OpenGate
 from hardtack.registry.config.document import Config
 from hardtack.registry.config.limits import Limits
 from hardtack.registry.config.server import DataSection
+from hardtack.registry.config.topics import RetentionSection
 from hardtack.registry.errors import Unauthorized
 from hardtack.registry.server.settings import Address, Settings
 from hardtack.registry.server.worker import serving
@@ -66,12 +67,14 @@ class GrantingGate:
 
 
 @contextmanager
-def registry_worker(root: Path, gate: Gate | None = None, open_to_all: bool = False, **limits: Any) -> Iterator[Worker]:
+def registry_worker(
+    root: Path, gate: Gate | None = None, open_to_all: bool = False, undelete: float = 86_400.0, **limits: Any
+) -> Iterator[Worker]:
     """Serve from a folder until the block ends. Costs 20 ms."""
     root.mkdir(parents=True, exist_ok=True)
     sock = socket.create_server(("127.0.0.1", 0))
     port = sock.getsockname()[1]
-    config = Config(data=DataSection(str(root)), limits=Limits(**limits))
+    config = Config(data=DataSection(str(root)), limits=Limits(**limits), retention=RetentionSection(undelete))
     settings = Settings(config, (Address(socket.AF_INET, "127.0.0.1", port),), open_to_all, debug=True)
     started: list[tuple[Service, asyncio.AbstractEventLoop, Callable[[], None]]] = []
     ready = threading.Event()

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardtack.registry.errors import RegistryError
+from hardtack.registry.repositories.store import Repositories
+from hardtack.registry.repositories.undelete import Undelete
 
 if TYPE_CHECKING:
     from hardtack.registry.service import Service
@@ -32,6 +34,7 @@ class Freed:
     """
 
     uploads: int = 0
+    graves: int = 0
     links: int = 0
     blobs: int = 0
     size: int = 0
@@ -65,6 +68,7 @@ class Collector:
         """
         freed = Freed()
         await self._uploads(freed, thorough)
+        await self._deleted(freed)
         metadata, grace = self._service.metadata, self._service.limits.grace
         while dropped := await metadata.drop_links(grace):
             freed.links += dropped
@@ -81,6 +85,16 @@ class Collector:
         if freed.blobs:
             log.info("collected %d blobs, %d bytes", freed.blobs, freed.size)
         return freed
+
+    async def _deleted(self, freed: Freed) -> None:
+        """What can no longer be brought back, and what is left of repositories that were deleted."""
+        undelete = Undelete(self._service.database, self._service.config.retention.undelete)
+        while expired := await undelete.expire():
+            freed.graves += expired
+            await asyncio.sleep(_BREATH)
+        repositories = Repositories(self._service.database)
+        while await repositories.take_apart():
+            await asyncio.sleep(_BREATH)
 
     async def _uploads(self, freed: Freed, thorough: bool) -> None:
         metadata, blobs, life = self._service.metadata, self._service.blobs, self._service.limits.upload_life

@@ -23,7 +23,7 @@ NEVER = 1e9
 @pytest.fixture
 def now(tmp_path: Path) -> Iterator[Worker]:
     """A worker that collects what is idle at once, when it is told to."""
-    with registry_worker(tmp_path / "root", grace=-1.0, pause=NEVER, upload_life=NEVER) as running:
+    with registry_worker(tmp_path / "root", undelete=0.0, grace=-1.0, pause=NEVER, upload_life=NEVER) as running:
         yield running
 
 
@@ -147,7 +147,7 @@ def test_empty_repositories_leave_the_catalog(now: Worker, root: Path) -> None:
 
 
 def test_a_server_collects_by_itself(tmp_path: Path) -> None:
-    with our_registry(tmp_path / "root", "--grace", "0.2") as registry:
+    with our_registry(tmp_path / "root", "--grace", "0.2", "--undelete", "0s") as registry:
         digest = registry.client.push_image("c/auto", "v1", [os.urandom(5000)])
         registry.client("DELETE", f"/v2/c/auto/manifests/{digest}")
         end = time.monotonic() + 15
@@ -160,7 +160,7 @@ def test_what_is_tagged_can_be_pulled_while_others_push_delete_and_collect(tmp_p
     """Clients push, delete and check the same few layers, with a grace so short that everything is collected."""
     layers = [bytes([number]) * 4000 for number in range(6)]
     wrong: list[str] = []
-    with our_registry(tmp_path / "root", "--grace", "0.3") as registry:
+    with our_registry(tmp_path / "root", "--grace", "0.3", "--undelete", "0s") as registry:
 
         def work(seed: int) -> None:
             chance = random.Random(seed)

@@ -30,6 +30,7 @@ COMMAND = Command(
         Flag("open", "", BOOL, help="Let everybody who can reach the address push, pull and delete"),
         Flag("read-only", "", BOOL, help="Refuse every change"),
         Flag("grace", "", DURATION, "duration", "Keep content that nothing needs for this long (default 15m)"),
+        Flag("undelete", "", DURATION, "duration", "Keep deleted images for this long, to bring back (default 24h)"),
         Flag("sparse", "", BOOL, help="Accept images whose layers are not in the repository"),
         Flag("access-log", "", STRING, "file", "Write a line of JSON per request to a file, or to stderr"),
         Flag("log-level", "", STRING, "level", "What to log", default="warning", choices=LEVELS),
@@ -90,8 +91,10 @@ def _flagged(config: Config, args: Args) -> Config:
     limits = {"sparse_images": args.sparse} if "sparse" in given else {}
     if "grace" in given:
         limits.update(grace=args.grace, pause=min(config.limits.pause, max(_PAUSE_LEAST, args.grace / 4)))
+    retention = {"undelete": args.undelete} if "undelete" in given else {}
     return replace(
         config,
+        retention=replace(config.retention, **retention),
         server=replace(config.server, **server),
         tls=replace(config.tls, **tls),
         limits=replace(config.limits, **limits),

@@ -90,7 +90,8 @@ def add(batch: Sequence[tuple[Counted, int]], now: float) -> Script[None]:
             sums[home[0], subject] = sums.get((home[0], subject), 0) + number
     for (repository_id, subject), number in sorted(sums.items()):
         yield (
-            "INSERT INTO pulled (repository, subject, pulls, latest) VALUES (?, ?, ?, ?) ON CONFLICT (repository, subject)"
+            "INSERT INTO pulled (repository, subject, pulls, latest) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (repository, subject)"
             " DO UPDATE SET pulls = pulled.pulls + excluded.pulls, latest = excluded.latest",
             (repository_id, subject, number, now),
         )

@@ -70,7 +70,7 @@ class QuickLane:
         method, target = words[0], words[1]
         if method not in (b"GET", b"HEAD") or not target.startswith(b"/v2/"):
             return None
-        found = self._find(target)
+        found = self._find(target, method == b"GET")
         if found is None:
             return None
         head = _head(found, number)
@@ -107,15 +107,20 @@ class QuickLane:
                 return False
         return b"host" in names
 
-    def _find(self, target: bytes) -> StoredManifest | None:
+    def _find(self, target: bytes, pulls: bool) -> StoredManifest | None:
         path = target.decode("latin-1")
         repository, noun, reference = path[4:].rpartition(_MANIFESTS)
         # Only valid names are stored, so a name that is found was valid; escapes and queries go the ordinary way.
         if not noun or "%" in path or "?" in path or "/" in reference:
             return None
+        upstreams = self._service.upstreams
+        if upstreams is not None and not upstreams.is_current(repository, reference):
+            return None
         found = self._service.metadata.manifest_at_once(repository, reference)
         if found is None or not allowed(self._service.gate.anonymous(), Action.PULL, repository, found.visibility):
             return None
+        if pulls:
+            self._service.pulls.count(repository, reference, found.digest)
         return found
 
 

@@ -10,12 +10,14 @@ import asyncio
 import contextlib
 import signal
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hardtack.registry.access import OpenGate
 from hardtack.registry.collector import Collector
 from hardtack.registry.metadata.store import Metadata
 from hardtack.registry.metrics import Metrics
+from hardtack.registry.repositories.pulls import Pulls
 from hardtack.registry.sender import Forwarding
 from hardtack.registry.server.access_log import AccessLog
 from hardtack.registry.server.app import App
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from hardtack.registry.access import Gate
     from hardtack.registry.config.document import Config
     from hardtack.registry.server.settings import Settings
+    from hardtack.registry.upstream.cache import Upstreams
 
 RETIRE = signal.SIGUSR2
 """Tells a worker that others have taken its place: it lets nobody else in, and finishes what it has begun."""
@@ -115,16 +118,29 @@ async def serving(
             config.limits,
             config,
             metrics or Metrics(),
+            Pulls(stores.database),
         )
+        if config.upstream:
+            service = replace(service, upstreams=_upstreams(service, stack))
         journal = Journal(service.metrics, _forwarding(config), _access_log(service, stack))
         local_only, probes = not settings.open_to_all, Probes(service)
         app = App(service, Pages(service), probes, local_only, settings.debug)
         server = Server(app.handle, QuickLane(service, local_only), config.limits, journal)
         stack.push_async_callback(server.end)
         if not service.read_only:
+            stack.push_async_callback(service.pulls.flush)
+            beside(stack, service.pulls.run())
             beside(stack, Collector(service).run())
         await _listen(stack, sockets, server, service)
         yield Running(service, probes, server)
+
+
+def _upstreams(service: Service, stack: AsyncExitStack) -> Upstreams:
+    from hardtack.registry.upstream.cache import Upstreams
+
+    upstreams = Upstreams(service.config, service.database, service.metadata, service.blobs, service.metrics)
+    stack.push_async_callback(upstreams.close)
+    return upstreams
 
 
 def _forwarding(config: Config) -> Forwarding:
