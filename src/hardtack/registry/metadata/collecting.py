@@ -102,7 +102,8 @@ def drop_repositories(before: float, limit: int) -> Script[list[str]]:
 
 
 _EMPTY = (
-    "r.size = 0 AND r.explicit = 0 AND r.name < '~' AND r.summary = '' AND r.readme = '' AND r.immutable = '' AND r.retention = ''"
+    "r.size = 0 AND r.explicit = 0 AND r.name < '~' AND r.summary = '' AND r.readme = '' AND r.immutable = ''"
+    " AND r.retention = ''"
     " AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.repository = r.id)"
     " AND NOT EXISTS (SELECT 1 FROM link l WHERE l.repository = r.id)"
     " AND NOT EXISTS (SELECT 1 FROM grave g WHERE g.repository = r.id)"
