@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hardtack.registry.blobs.interface import Blobs
     from hardtack.registry.metadata.database import Database
     from hardtack.registry.metadata.store import Metadata
+    from hardtack.registry.upstream.cache import Upstreams
 
 _PARAMETER_LIMIT = 256
 
@@ -36,6 +37,7 @@ class Service:
     config: Config = field(default_factory=Config)
     metrics: Metrics = field(default_factory=Metrics)
     pulls: Pulls = field(default_factory=Pulls)
+    upstreams: Upstreams | None = None
 
     @property
     def read_only(self) -> bool:
@@ -48,7 +50,10 @@ class Service:
             return True
         if action is not Action.PULL or not repository:
             return False
-        return allowed(caller, action, repository, await self.metadata.visibility(repository))
+        visibility = await self.metadata.visibility(repository)
+        if not visibility and self.upstreams is not None:
+            visibility = self.upstreams.visibility(repository)
+        return allowed(caller, action, repository, visibility)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,14 @@ from hardtack.registry.api.answers import VERSION_HEADERS, reply
 from hardtack.registry.api.digests import digest_of
 from hardtack.registry.api.sending import BlobResponse
 from hardtack.registry.errors import BlobUnknown, RepositoryUnknown
+from hardtack.registry.upstream.sending import ArrivingResponse
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from hardtack.oci.digest import Digest
     from hardtack.registry.service import Call
+    from hardtack.registry.upstream.blobs import Offer
 
 
 def _headers(digest: Digest) -> dict[str, str]:
@@ -35,7 +37,7 @@ def _headers(digest: Digest) -> dict[str, str]:
 async def get(call: Call) -> web.StreamResponse:
     """Serve a blob, a range of it, or (HEAD) what it would be."""
     digest = digest_of(call.reference)
-    size = await _linked(call, digest)
+    size, offer = await _held(call, digest)
     headers = _headers(digest)
     asked = call.request.headers
     if (wanted := asked.get("If-None-Match")) is not None and ranges.matches(wanted, headers["ETag"]):
@@ -48,6 +50,8 @@ async def get(call: Call) -> web.StreamResponse:
             part = ranges.requested(wanted, size)
         except ranges.Unsatisfiable:
             return reply(416, {**headers, "Content-Range": f"bytes */{size}"})
+    if offer is not None and (reader := await offer.begin(*(part or (0, size)))) is not None:
+        return ArrivingResponse(reader, part is not None, {**VERSION_HEADERS, **headers}, call.service.limits.body_idle)
     blob = await call.service.blobs.open(digest, part)
     if location := blob.location():
         blob.close()
@@ -60,6 +64,16 @@ def _head(headers: dict[str, str], size: int) -> web.Response:
     answer.headers["Content-Length"] = str(size)
     answer.headers["Content-Type"] = "application/octet-stream"
     return answer
+
+
+async def _held(call: Call, digest: Digest) -> tuple[int, Offer | None]:
+    """The size of a blob, and where it is to be had when that is not here. Raises BlobUnknown, RepositoryUnknown."""
+    upstreams = call.service.upstreams
+    if upstreams is not None and await call.service.metadata.blob_size(call.repository, digest) is None:
+        offer = await upstreams.blob(call.repository, digest)
+        if offer is not None:
+            return offer.size, offer
+    return await _linked(call, digest), None
 
 
 async def _linked(call: Call, digest: Digest) -> int:

@@ -44,8 +44,10 @@ def headers_of(found: StoredManifest) -> dict[str, str]:
 
 async def get(call: Call) -> web.StreamResponse:
     """Serve a manifest."""
-    found = await find(call)
+    found, stale = await _found(call)
     headers = headers_of(found)
+    if stale:
+        headers["Warning"] = '110 hardtack "the upstream cannot be asked; this is what it had"'
     wanted = call.request.headers.get("If-None-Match")
     if wanted is not None and ranges.matches(wanted, headers["ETag"]):
         return reply(304, headers)
@@ -54,14 +56,21 @@ async def get(call: Call) -> web.StreamResponse:
     return reply(200, headers, found.raw, found.media_type)
 
 
-async def find(call: Call) -> StoredManifest:
-    """The manifest that a request names. Raises DigestInvalid, ManifestUnknown, RepositoryUnknown."""
+async def _found(call: Call) -> tuple[StoredManifest, bool]:
+    """The manifest that a request names, and whether it may be out of date.
+
+    Raises:
+        DigestInvalid, ManifestUnknown, RepositoryUnknown, UpstreamError.
+    """
     reference = call.reference
     if ":" in reference:
         reference = digest_of(reference)
     elif not is_tag(reference):
         raise ManifestUnknown(reference)
-    metadata = call.service.metadata
+    metadata, upstreams = call.service.metadata, call.service.upstreams
+    served = None if upstreams is None else await upstreams.manifest(call.repository, reference)
+    if served is not None:
+        return served.manifest, served.stale
     found = await metadata.manifest(call.repository, reference)
     if found is None and ":" not in reference:
         found = await referrers.behind_tag(metadata, call.repository, reference)
@@ -69,7 +78,7 @@ async def find(call: Call) -> StoredManifest:
         if not await metadata.has_repository(call.repository):
             raise RepositoryUnknown(call.repository)
         raise ManifestUnknown(reference)
-    return found
+    return found, False
 
 
 async def put(call: Call) -> web.StreamResponse:

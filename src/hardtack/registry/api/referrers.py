@@ -32,9 +32,7 @@ async def listing(call: Call) -> web.StreamResponse:
     """List the referrers of a digest; an unknown one has none."""
     digest = digest_of(call.reference)
     artifact_type = call.parameter("artifactType") or ""
-    found = await call.service.metadata.referrers(
-        call.repository, digest, artifact_type, call.parameter("last") or "", _PAGE + 1
-    )
+    found = await _found(call, digest, artifact_type, call.parameter("last") or "")
     page = _fitting(found[:_PAGE])
     headers = {}
     filters = {}
@@ -45,6 +43,16 @@ async def listing(call: Call) -> web.StreamResponse:
         path = f"/v2/{call.repository}/referrers/{digest}"
         headers["Link"] = next_link(path, _PAGE, page[-1].digest, filters)
     return reply(200, headers, _index(page), OCI_INDEX)
+
+
+async def _found(call: Call, digest: Digest, artifact_type: str, after: str) -> list[Referrer]:
+    """A page of referrers and one more: of the upstream where the repository comes from one, else those held."""
+    upstreams = call.service.upstreams
+    there = None if upstreams is None else await upstreams.referrers(call.repository, digest)
+    if there is None:
+        return await call.service.metadata.referrers(call.repository, digest, artifact_type, after, _PAGE + 1)
+    wanted = [one for one in there if one.digest > after and artifact_type in ("", one.artifact_type)]
+    return wanted[: _PAGE + 1]
 
 
 def _fitting(found: list[Referrer]) -> list[Referrer]:

@@ -7,6 +7,7 @@ and only then runs the route. So no route can forget to authorise.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qs
 
 from hardtack.registry.access import Action, allowed, refusal
 from hardtack.registry.api import base, blobs, manifests, referrers, tags, uploads
@@ -67,6 +68,8 @@ ROUTES: dict[Kind, dict[str, Route]] = {
 
 _NAMELESS = (Kind.BASE, Kind.CATALOG)
 _HARMLESS = ("GET", "HEAD")
+_PUSHING = ("POST", "PUT", "PATCH")
+_PARAMETERS = 256
 
 
 async def answer(service: Service, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
@@ -78,12 +81,29 @@ async def answer(service: Service, request: web.BaseRequest, path: str, query: s
     """
     target = split(path)
     try:
+        target = _meant(service, target, query)
         return await _answer(service, request, target, query)
     except Unauthorized as error:
         challenge = service.gate.challenge(request_origin(request), _scope(target, request.method), error.problem)
         return failed(error, {"WWW-Authenticate": challenge})
     except RegistryError as error:
         return failed(error)
+
+
+def _meant(service: Service, target: Target | None, query: str) -> Target | None:
+    """The target by its name here, when a mirror's client names the upstream in the query (`ns=docker.io`).
+
+    Returns:
+        None for an upstream that is none of ours: what has the same name here is something else.
+    """
+    if service.upstreams is None or target is None or "ns=" not in query or not target.repository:
+        return target
+    try:
+        names = parse_qs(query, max_num_fields=_PARAMETERS, errors="replace").get("ns", [""])
+    except ValueError:
+        return None
+    name = service.upstreams.named(target.repository, names[0])
+    return None if name is None else target._replace(repository=name)
 
 
 def _scope(target: Target | None, method: str) -> str:
@@ -119,4 +139,6 @@ async def _answer(service: Service, request: web.BaseRequest, target: Target | N
         raise refusal(caller, action, repository)
     if service.read_only and request.method not in _HARMLESS:
         raise ReadOnly
+    if service.upstreams is not None and request.method in _PUSHING:
+        await service.upstreams.refuse_push(repository)
     return await route.handler(Call(service, request, caller, repository, target.reference, query))

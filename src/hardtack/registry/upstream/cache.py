@@ -62,7 +62,7 @@ class Upstreams:
         for client in self._clients.values():
             await client.close()
 
-    def named(self, repository: str, ns: str) -> str:
+    def named(self, repository: str, ns: str) -> str | None:
         """The name here of a repository that a mirror's client names with `ns=`; see `UpstreamTable.named`."""
         return self._table.named(repository, ns)
 

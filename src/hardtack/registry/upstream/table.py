@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from hardtack.registry.access import READ, Grant
-from hardtack.registry.errors import CannotServe, RepositoryUnknown
-from hardtack.registry.names import check_repository
+from hardtack.registry.errors import CannotServe
 from hardtack.remote.origin import Origin
 
 if TYPE_CHECKING:
@@ -62,23 +61,22 @@ class UpstreamTable:
                     raise CannotServe(f"two upstreams are called {name}", "Give one of them another ns")
         self._longest_first = sorted(self._by_prefix.items(), key=lambda entry: -len(entry[0]))
 
-    def named(self, repository: str, ns: str) -> str:
-        """The name that a repository has here.
+    def named(self, repository: str, ns: str) -> str | None:
+        """The name that a repository has here, not yet checked.
 
         Args:
             ns: the upstream that a mirror's client means, or "".
-        Raises:
-            RepositoryUnknown: an upstream that is none of ours; what has the same name here is something else.
-            NameInvalid: the name with the prefix is none.
+        Returns:
+            None for an upstream that is none of ours.
         """
         if not ns:
             return repository
         upstream = self._by_ns.get(ns.lower())
         if upstream is None:
-            raise RepositoryUnknown(f"{repository} of {ns[:100]}")
+            return None
         if not upstream.prefix or repository.startswith(f"{upstream.prefix}/"):
             return repository
-        return check_repository(f"{upstream.prefix}/{repository}")
+        return f"{upstream.prefix}/{repository}"
 
     def find(self, repository: str) -> Remote | None:
         """Where a repository is fetched from; None when it is our own."""
