@@ -88,7 +88,9 @@ class Collector:
 
     async def _deleted(self, freed: Freed) -> None:
         """What can no longer be brought back, and what is left of repositories that were deleted."""
-        undelete = Undelete(self._service.database, self._service.config.retention.undelete)
+        kept = self._service.config.retention.undelete
+        # On a full disk one deletes to make room, and not to be able to change one's mind.
+        undelete = Undelete(self._service.database, 0.0 if self._service.blobs.is_tight() else kept)
         while expired := await undelete.expire():
             freed.graves += expired
             await asyncio.sleep(_BREATH)

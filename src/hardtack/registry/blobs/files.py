@@ -47,6 +47,7 @@ T = TypeVar("T")
 _THREADS = 8
 _HASHERS = 4
 _RUNNING_LIMIT = 1024
+_PLENTY, _LITTLE = 10 << 30, 64 << 20  # bytes free with which there is room, and with which there is none
 _CHUNK = 256 << 10
 _LISTED = 1000
 
@@ -185,6 +186,11 @@ class FileBlobs:
                 continue
             except OSError as error:
                 raise failure(error) from error
+
+    def is_tight(self) -> bool:
+        disk = os.statvfs(self._trash)
+        enough = min(disk.f_blocks * disk.f_frsize // 20, _PLENTY)
+        return disk.f_bavail * disk.f_frsize < max(enough, _LITTLE)
 
     async def sweep(self) -> None:
         await self.run(_empty, self._trash)

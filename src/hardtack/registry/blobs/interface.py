@@ -147,6 +147,10 @@ class Blobs(Protocol):
         """Make blobs unreadable now; their space becomes free soon. Those that are not there do not matter."""
         ...
 
+    def is_tight(self) -> bool:
+        """Whether there is hardly any room left, so that what is only kept for convenience should go."""
+        ...
+
     async def sweep(self) -> None:
         """Free the space of what was removed, and of what somebody who died left half-made."""
         ...

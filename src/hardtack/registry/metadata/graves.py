@@ -80,9 +80,8 @@ def graves_of_referrers(home: int, subject: str, since: float) -> Script[list[Gr
 def graves(repository: str, before: tuple[float, int] | None, limit: int) -> Script[list[Grave]]:
     """What of a repository can be brought back, deleted last first."""
     rows = yield (
-        f"SELECT g.id, {', '.join(f'g.{name}' for name in _COLUMNS.split(', '))}, g.tags, g.deleted, g.deleted_by"
-        " FROM repository r JOIN grave g ON g.repository = r.id"
-        " WHERE r.name = ? AND (g.deleted, g.id) < (?, ?) ORDER BY g.deleted DESC, g.id DESC LIMIT ?",
+        f"{_GRAVE} WHERE repository = (SELECT r.id FROM repository r WHERE r.name = ?)"
+        " AND (deleted, id) < (?, ?) ORDER BY deleted DESC, id DESC LIMIT ?",
         (repository, *(before or (1e18, 0)), limit),
     )
     return [_grave(row) for row in rows]

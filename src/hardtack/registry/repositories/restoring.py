@@ -61,8 +61,8 @@ def forget(repository: str, digest: str, now: float) -> Script[None]:
 def history(repository: str, before: int, limit: int) -> Script[list[Change]]:
     """What became of the tags of a repository, latest first."""
     rows = yield (
-        "SELECT e.id, e.name, e.digest, e.moment, e.who FROM repository r JOIN tag_event e ON e.repository = r.id"
-        " WHERE r.name = ? AND e.id < ? ORDER BY e.id DESC LIMIT ?",
+        "SELECT e.id, e.name, e.digest, e.moment, e.who FROM tag_event e WHERE e.repository ="
+        " (SELECT r.id FROM repository r WHERE r.name = ?) AND e.id < ? ORDER BY e.id DESC LIMIT ?",
         (repository, before, limit),
     )
     return [Change._make(row) for row in rows]

@@ -180,6 +180,10 @@ class S3Blobs:
             self._sizes.pop(digest, None)
         await self._bucket.delete(blob_key(digest) for digest in named)
 
+    def is_tight(self) -> bool:
+        """A bucket has no end that it would tell."""
+        return False
+
     async def sweep(self) -> None:
         """Blobs that were removed are gone already; what remains to be thrown away is half-made ones without a note."""
         if time.monotonic() < self._swept:
