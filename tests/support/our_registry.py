@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
@@ -139,13 +140,25 @@ class OurRegistry(NamedTuple):
 
 
 @contextmanager
-def our_registry(root: Path, *options: str, workers: int = 2) -> Iterator[OurRegistry]:
-    """Run `tack registry serve`; ended by SIGTERM. Costs 600 ms."""
+def our_registry(
+    root: Path, *options: str, workers: int = 2, environment: dict[str, str] | None = None
+) -> Iterator[OurRegistry]:
+    """Run `tack registry serve`; ended by SIGTERM. Costs 600 ms.
+
+    Args:
+        environment: variables to add.
+    """
     words = [TACK, "registry", "serve", "--root", str(root), "--listen", "127.0.0.1:0", "--workers", str(workers)]
     root.mkdir(parents=True, exist_ok=True)
     log = root.parent / f"{root.name}.log"
     with open(log, "w") as errors:
-        process = subprocess.Popen([*words, *options], stdout=subprocess.PIPE, stderr=errors, text=True)
+        process = subprocess.Popen(
+            [*words, *options],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
     assert process.stdout is not None
     try:
         first = process.stdout.readline()
