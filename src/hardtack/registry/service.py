@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from hardtack.registry.access import Gate
+    from hardtack.registry.accounts.accounts import Accounts
     from hardtack.registry.blobs.interface import Blobs
     from hardtack.registry.metadata.database import Database
     from hardtack.registry.metadata.store import Metadata
@@ -38,6 +39,7 @@ class Service:
     metrics: Metrics = field(default_factory=Metrics)
     pulls: Pulls = field(default_factory=Pulls)
     upstreams: Upstreams | None = None
+    accounts: Accounts | None = None
 
     @property
     def read_only(self) -> bool:

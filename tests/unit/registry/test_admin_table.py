@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,3 +98,8 @@ def test_the_reference_names_every_endpoint_and_every_type() -> None:
     text = openapi.document().decode()
     for name in {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}:
         assert name in document["components"]["schemas"]
+
+
+def test_the_reference_page_is_what_the_table_says() -> None:
+    page = Path(__file__).parents[3] / "docs" / "registry" / "api.md"
+    assert page.read_text() == openapi.reference(), "run ./dev docs"

@@ -14,6 +14,7 @@ import msgspec
 from hardtack.registry.access import Action, allowed, refusal
 from hardtack.registry.admin import openapi
 from hardtack.registry.admin.endpoints import TABLE
+from hardtack.registry.admin.shapes import plain
 from hardtack.registry.admin.table import PREFIX, Ask, Endpoint, read_query
 from hardtack.registry.api import bodies
 from hardtack.registry.api.answers import failed, reply
@@ -62,7 +63,7 @@ async def _answer(
     given = await endpoint.handler(Ask(service, caller, address, parameters, read_query(query), body))
     if endpoint.gives is None:
         return reply(204, _HEADERS)
-    return reply(endpoint.status, _HEADERS, msgspec.json.encode(given, enc_hook=str))
+    return reply(endpoint.status, _HEADERS, msgspec.json.encode(plain(given), enc_hook=str))
 
 
 async def _body(request: web.BaseRequest, endpoint: Endpoint) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hardtack.registry.admin import webhooks
+from hardtack.registry.admin import accounts, audit, repositories, webhooks
 from hardtack.registry.admin.table import Table
 
-TABLE = Table((*webhooks.ENDPOINTS,))
+TABLE = Table((*accounts.ENDPOINTS, *repositories.ENDPOINTS, *webhooks.ENDPOINTS, *audit.ENDPOINTS))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from functools import cache
 from typing import Any
 
 import msgspec
 
 from hardtack.registry.admin.endpoints import TABLE
+from hardtack.registry.admin.shapes import shape
 from hardtack.registry.admin.table import PREFIX, Endpoint
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -17,7 +19,8 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 @cache
 def document() -> bytes:
     """The document, as JSON."""
-    types = [each for endpoint in TABLE.endpoints for each in (endpoint.takes, endpoint.gives) if each is not None]
+    kinds = (kind for endpoint in TABLE.endpoints for kind in (endpoint.takes, shape(endpoint.gives)))
+    types = [kind for kind in kinds if kind is not None]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     named = iter(schemas)
     paths: dict[str, dict[str, Any]] = {}
@@ -64,6 +67,29 @@ def _operation(endpoint: Endpoint, takes: Any, gives: Any) -> dict[str, Any]:
     return operation
 
 
+_INTRODUCTION = """# The JSON API
+
+Everything that is administered can be administered over HTTP, below `/api/v1`. Callers show who they are as docker's
+clients do: `Authorization: Basic` with a password or a token, or `Bearer` with a token. A token with a scope is good
+for its repositories here as well, and never for accounts. Bodies and answers are JSON; fields with a question mark
+may be left out. Refusals have a status, and `{"errors": [{"code", "message", "detail"}]}` as the rest of the
+registry. What belongs to a repository follows its name after `/-/`. Times are seconds since 1970, sizes bytes.
+`/api/v1/openapi.json` says the same as an OpenAPI 3.1 document.
+
+```
+$ curl -u ada https://registry.example.org/api/v1/repositories/team/app/-/tags
+$ curl -u ada -X POST https://registry.example.org/api/v1/grants \\
+    -d '{"holder": "team+ci", "pattern": "team/**", "rights": "write"}'
+```
+
+Webhooks are signed as Standard Webhooks 1.0 says (`webhook-id`, `webhook-timestamp`, `webhook-signature`): check the
+signature, and forget what you have seen under the same id. A receiver that does not answer 2xx within 15 seconds is
+asked again, ever less often, for about a day; then the delivery is kept as dead and can be retried. 410 switches the
+webhook off.
+
+"""
+
+
 def reference() -> str:
     """The reference page, Markdown."""
     lines = ["| request | what it does | body | answer |", "| --- | --- | --- | --- |"]
@@ -71,9 +97,9 @@ def reference() -> str:
         query = "".join(f"; `{name}`: {meaning}" for name, meaning in endpoint.query)
         lines.append(
             f"| `{endpoint.method} {PREFIX}{endpoint.path}` | {endpoint.meaning}{query} "
-            f"| {_fields(endpoint.takes)} | {_fields(endpoint.gives)} |"
+            f"| {_fields(endpoint.takes)} | {_fields(shape(endpoint.gives))} |"
         )
-    return "\n".join(lines) + "\n"
+    return _INTRODUCTION + "\n".join(lines) + "\n"
 
 
 def _fields(kind: Any) -> str:
@@ -82,11 +108,14 @@ def _fields(kind: Any) -> str:
         return ""
     inner = getattr(kind, "__args__", None)
     if inner:
-        return f"list of {_fields(inner[0])}"
+        return f"{'by name' if kind.__origin__ is dict else 'list of'} {_fields(inner[-1])}"
     fields = getattr(kind, "__struct_fields__", None) or tuple(getattr(kind, "__dataclass_fields__", ()))
     if not fields:
         return f"`{getattr(kind, '__name__', kind)}`"
     optional = set(fields[len(fields) - len(getattr(kind, "__struct_defaults__", ())) :])
-    if not getattr(kind, "__struct_fields__", None):
-        optional = set()
     return ", ".join(f"`{name}{'?' if name in optional else ''}`" for name in fields)
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1], "w", encoding="utf-8") as file:
+        file.write(reference())

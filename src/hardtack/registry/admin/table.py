@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
 from hardtack.registry.access import Action, Caller, allowed, refusal
+from hardtack.registry.accounts.changes import is_admin
 from hardtack.registry.errors import BadRequest, Denied, RegistryError, Unauthorized
+from hardtack.registry.events.audit import audit
 from hardtack.registry.names import check_repository
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from hardtack.registry.accounts.accounts import Accounts
     from hardtack.registry.service import Service
 
 PREFIX = "/api/v1"
@@ -71,21 +74,32 @@ class Ask:
         if not allowed(self.caller, action, repository):
             raise refusal(self.caller, action, repository)
 
+    async def expect_pull(self, repository: str) -> None:
+        """Refuse who may not see a repository. Raises Denied, Unauthorized."""
+        if not await self.service.permits(self.caller, Action.PULL, repository):
+            raise refusal(self.caller, Action.PULL, repository)
+
     def expect_admin(self) -> None:
         """Refuse who does not run the registry. Raises Denied, Unauthorized."""
         if not is_admin(self.caller):
             raise refused(self.caller)
+
+    def accounts(self) -> Accounts:
+        """The accounts of the registry. Raises BadRequest: it is open to everybody and has none."""
+        if self.service.accounts is None:
+            raise BadRequest("this registry has no accounts: everybody may do everything")
+        return self.service.accounts
+
+    async def note(self, action: str, target: str, detail: str = "") -> None:
+        """Write down in the audit log what was done."""
+        database = self.service.database
+        await database.note(audit, self.caller.name, self.address, action, target, detail, database.now())
 
     def expect_somebody(self) -> str:
         """The name of the caller. Raises Unauthorized for nobody in particular."""
         if not self.caller.name and not self.caller.admin:
             raise Unauthorized
         return self.caller.name
-
-
-def is_admin(caller: Caller) -> bool:
-    """Whether a caller runs the registry, with a credential that is good for that."""
-    return caller.admin and allowed(caller, Action.ADMIN)
 
 
 def refused(caller: Caller) -> RegistryError:

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from hardtack.registry.metadata.script import Script
 
 _LIMIT = 1000
+
+
+class Entry(NamedTuple):
+    """One thing that somebody did; times in seconds since 1970."""
+
+    id: int
+    moment: float
+    who: str
+    address: str
+    action: str
+    target: str
+    detail: str
+
+
+def entries(who: str, before: int, limit: int) -> Script[list[Entry]]:
+    """What was done, latest first; by one account when it is given, before one entry."""
+    wanted = (" AND who = ?", (who,)) if who else ("", ())
+    rows = yield (
+        "SELECT id, moment, who, address, action, target, detail FROM audit"
+        f" WHERE id < ?{wanted[0]} ORDER BY id DESC LIMIT ?",
+        (before, *wanted[1], limit),
+    )
+    return [Entry._make(row) for row in rows]
 
 
 def audit(who: str, address: str, action: str, target: str, detail: str, now: float) -> Script[None]:
