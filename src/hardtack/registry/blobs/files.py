@@ -1,4 +1,5 @@
-"""Blobs as files: `blobs/…` as the store has them, unfinished uploads in `uploads/<id>`, removed ones in `trash/`.
+"""Blobs as files: `blobs/…` as the store has them, unfinished uploads in `uploads/<id>`, removed ones in `trash/`,
+damaged ones in `quarantine/`.
 
 Bytes are hashed as they arrive, in threads, while the next ones come in. The running hash stays with the worker that
 has it; a worker that goes on with another one's upload hashes the file once more at the end. A lock on the file lets
@@ -14,14 +15,16 @@ import fcntl
 import hashlib
 import os
 import time
+import uuid
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hardtack.oci.digest import Digest
+from hardtack.registry.blobs.adopting import share
 from hardtack.registry.blobs.appending import FileAppender, Running
+from hardtack.registry.blobs.folders import empty, moved, names, older, sizes
 from hardtack.registry.blobs.splicing import SUPPORTED
 from hardtack.registry.blobs.threads import settled
 from hardtack.registry.errors import (
@@ -40,7 +43,7 @@ from hardtack.store.errors import BlobTooLarge
 from hardtack.store.errors import BlobUnknown as NoSuchFile
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
 T = TypeVar("T")
 
@@ -49,7 +52,6 @@ _HASHERS = 4
 _RUNNING_LIMIT = 1024
 _PLENTY, _LITTLE = 10 << 30, 64 << 20  # bytes free with which there is room, and with which there is none
 _CHUNK = 256 << 10
-_LISTED = 1000
 
 
 class FileBlobs:
@@ -68,6 +70,7 @@ class FileBlobs:
         self._store = BlobStore(path)
         self._uploads = f"{path}/uploads"
         self._trash = f"{path}/trash"
+        self._quarantine = f"{path}/quarantine"
         for folder in (self._uploads, self._trash, f"{path}/blobs"):
             os.makedirs(folder, mode=0o700, exist_ok=True)
         self._threads = ThreadPoolExecutor(_THREADS, "registry-blobs")
@@ -149,7 +152,7 @@ class FileBlobs:
         return True
 
     async def abandoned(self, idle: float) -> list[str]:
-        return await self.run(_older, self._uploads, time.time() - idle)
+        return await self.run(older, self._uploads, time.time() - idle)
 
     def publish(self, path: str, descriptor: int, digest: Digest) -> None:
         """Turn a verified file into the blob, or drop it when the blob is there. Durable on return; blocking."""
@@ -193,11 +196,31 @@ class FileBlobs:
         return disk.f_bavail * disk.f_frsize < max(enough, _LITTLE)
 
     async def sweep(self) -> None:
-        await self.run(_empty, self._trash)
+        await self.run(empty, self._trash)
+
+    async def set_aside(self, digest: Digest) -> bool:
+        return await self.run(moved, self._store.path_of(digest), self._quarantine, f"{digest}-{time.time_ns()}")
+
+    async def aside(self) -> list[str]:
+        return await self.run(names, self._quarantine)
+
+    async def adopt(self, descriptor: int, digest: Digest, link: bool) -> bool:
+        """Take in a file of another folder without copying its bytes, where that is possible.
+
+        Args:
+            link: it may be the same file afterwards.
+        Raises:
+            DigestInvalid: it is not that blob; StorageFull, StorageBroken.
+        """
+        path = self._path(str(uuid.uuid4()))
+        shared = await self.run(share, descriptor, digest, path, link)
+        if shared:
+            await self.run(self._store.publish, path, digest)
+        return shared
 
     async def listing(self) -> AsyncIterator[tuple[str, int]]:
         digests = iter(self._store)
-        while batch := await self.run(_sizes, self._store, digests):
+        while batch := await self.run(sizes, self._store, digests):
             for digest, size in batch:
                 if size is not None:
                     yield digest, size
@@ -269,29 +292,3 @@ def _peek(path: str, start: int, count: int) -> bytes:
         return os.pread(descriptor, count, start)
     finally:
         os.close(descriptor)
-
-
-def _older(folder: str, before: float) -> list[str]:
-    found = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            try:
-                if is_upload(entry.name) and entry.stat(follow_symlinks=False).st_mtime < before:
-                    found.append(entry.name)
-            except FileNotFoundError:
-                continue
-    return found
-
-
-def _sizes(store: BlobStore, digests: Iterator[Digest]) -> list[tuple[Digest, int | None]]:
-    """The next thousand blobs; a size is None when the blob was removed meanwhile."""
-    return [(digest, store.size(digest)) for digest in islice(digests, _LISTED)]
-
-
-def _empty(folder: str) -> None:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            try:
-                os.unlink(entry.path)
-            except FileNotFoundError:
-                continue

@@ -155,8 +155,16 @@ class Blobs(Protocol):
         """Free the space of what was removed, and of what somebody who died left half-made."""
         ...
 
+    async def set_aside(self, digest: Digest) -> bool:
+        """Move a blob whose bytes are wrong to where nobody is served from. Returns whether it was there."""
+        ...
+
+    async def aside(self) -> list[str]:
+        """Names of what was set aside."""
+        ...
+
     def listing(self) -> AsyncIterator[tuple[str, int]]:
-        """Every blob that is there: digest and size. Those that come or go meanwhile may be missed or told."""
+        """Every blob that is there, in the order of digests, with its size. What comes or goes meanwhile may be missed."""
         ...
 
     async def close(self) -> None:

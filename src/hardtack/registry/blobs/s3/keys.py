@@ -5,6 +5,7 @@ from __future__ import annotations
 from hardtack.oci.digest import LENGTHS, Digest
 
 BLOBS = "blobs/"
+ASIDE = "quarantine/"
 
 
 def blob_key(digest: Digest) -> str:

@@ -21,7 +21,7 @@ from hardtack.registry.blobs.s3.bucket import Bucket
 from hardtack.registry.blobs.s3.checking import check
 from hardtack.registry.blobs.s3.failures import Absent
 from hardtack.registry.blobs.s3.gathering import Memory
-from hardtack.registry.blobs.s3.keys import BLOBS, blob_key, digest_of
+from hardtack.registry.blobs.s3.keys import ASIDE, BLOBS, blob_key, digest_of
 from hardtack.registry.blobs.s3.reading import S3Blob
 from hardtack.registry.blobs.s3.uploads import begun_key, clear, resting, state_of
 from hardtack.registry.errors import BlobUnknown, RegistryError, UploadBusy, UploadOutOfOrder, UploadUnknown
@@ -196,6 +196,19 @@ class S3Blobs:
         stale = [(key, name) async for key, name, old in self._bucket.unfinished(BLOBS) if old >= age]
         for key, name in stale:
             await self._bucket.abort(key, name)
+
+    async def set_aside(self, digest: Digest) -> bool:
+        key = blob_key(digest)
+        try:
+            await self._bucket.copy(key, f"{ASIDE}{digest}-{time.time_ns()}")
+        except Absent:
+            return False
+        self._sizes.pop(digest, None)
+        await self._bucket.delete([key])
+        return True
+
+    async def aside(self) -> list[str]:
+        return [entry.key.removeprefix(ASIDE) async for entry in self._bucket.listing(ASIDE)]
 
     async def listing(self) -> AsyncIterator[tuple[str, int]]:
         async for entry in self._bucket.listing(BLOBS):
