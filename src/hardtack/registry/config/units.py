@@ -14,7 +14,7 @@ _BYTES = {"": 1, "B": 1} | {
     for mark, base in (("", 1000), ("i", 1024))
 }
 _PART = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)(ms|[dhms])", re.ASCII)
-_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*([A-Za-z]{0,3})", re.ASCII)
+_SIZE = re.compile(r"(\d{1,20}(?:\.\d{1,9})?)\s*([A-Za-z]{0,3})", re.ASCII)
 _UNITS = {name.lower(): factor for name, factor in _BYTES.items()}
 _LIMIT = 1 << 62
 
