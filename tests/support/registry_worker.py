@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,13 +69,27 @@ class GrantingGate:
 
 @contextmanager
 def registry_worker(
-    root: Path, gate: Gate | None = None, open_to_all: bool = False, undelete: float = 86_400.0, **limits: Any
+    root: Path,
+    gate: Gate | None = None,
+    open_to_all: bool = False,
+    undelete: float = 86_400.0,
+    base: Config | None = None,
+    **limits: Any,
 ) -> Iterator[Worker]:
-    """Serve from a folder until the block ends. Costs 20 ms."""
+    """Serve from a folder until the block ends. Costs 20 ms.
+
+    Args:
+        base: what is configured besides.
+    """
     root.mkdir(parents=True, exist_ok=True)
     sock = socket.create_server(("127.0.0.1", 0))
     port = sock.getsockname()[1]
-    config = Config(data=DataSection(str(root)), limits=Limits(**limits), retention=RetentionSection(undelete))
+    config = replace(
+        base or Config(),
+        data=DataSection(str(root)),
+        limits=Limits(**limits),
+        retention=RetentionSection(undelete),
+    )
     settings = Settings(config, (Address(socket.AF_INET, "127.0.0.1", port),), open_to_all, debug=True)
     started: list[tuple[Service, asyncio.AbstractEventLoop, Callable[[], None]]] = []
     ready = threading.Event()
