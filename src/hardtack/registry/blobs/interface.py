@@ -164,7 +164,7 @@ class Blobs(Protocol):
         ...
 
     def listing(self) -> AsyncIterator[tuple[str, int]]:
-        """Every blob that is there, in the order of digests, with its size. What comes or goes meanwhile may be missed."""
+        """Every blob that is there, in the order of digests, with its size. What comes meanwhile may be missed."""
         ...
 
     async def close(self) -> None:

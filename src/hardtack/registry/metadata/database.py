@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
     from typing import ParamSpec
 
@@ -27,7 +27,8 @@ class Database(Protocol):
         ...
 
     async def browse(self, script: Callable[P, Script[T]], *values: P.args, **options: P.kwargs) -> T:
-        """Ask something that may take a while."""
+        """Ask something that may take a while. All its statements see one state; it may have effects, each of which
+        is quick, and may be begun again."""
         ...
 
     def at_once(self, script: Callable[P, Script[T]], *values: P.args, **options: P.kwargs) -> T | None:
@@ -48,6 +49,10 @@ class Database(Protocol):
 
     async def free(self, script: Callable[P, Script[T]], *values: P.args, **options: P.kwargs) -> T:
         """As `write`, for what frees space: possible on a full disk."""
+        ...
+
+    async def renumber(self, keys: Sequence[tuple[str, str]]) -> None:
+        """Go on with numbers after those that were put into tables by hand; keys: table and column."""
         ...
 
     def now(self) -> float:

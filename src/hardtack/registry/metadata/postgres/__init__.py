@@ -20,7 +20,7 @@ from hardtack.registry.metadata.postgres.running import run
 from hardtack.registry.metadata.postgres.transactions import Patience, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from contextlib import AbstractAsyncContextManager
     from typing import ParamSpec
 
@@ -36,6 +36,12 @@ _DURABLE = "BEGIN"
 _SOON = "BEGIN; SET LOCAL synchronous_commit TO OFF"
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _LOCKS = 16
+
+
+def _renumbered(keys: Sequence[tuple[str, str]]) -> Script[None]:
+    for table, column in keys:
+        largest = f"(SELECT coalesce(max({column}), 0) FROM {table})"
+        yield f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), {largest} + 1, false)", ()
 
 
 class PostgresDatabase:
@@ -103,6 +109,10 @@ class PostgresDatabase:
     async def free(self, script: Callable[P, Script[T]], *values: P.args, **options: P.kwargs) -> T:
         """As `write`: the server's disk is the server's."""
         return await self.write(script, *values, **options)
+
+    async def renumber(self, keys: Sequence[tuple[str, str]]) -> None:
+        """Set the sequences behind the columns."""
+        await self.write(_renumbered, keys)
 
     async def _change(self, begin: str, script: Callable[[], Script[T]]) -> T:
         async def attempt(connection: Connection) -> T:

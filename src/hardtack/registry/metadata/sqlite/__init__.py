@@ -24,7 +24,7 @@ from hardtack.registry.metadata.sqlite.writer import Writer
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from typing import ParamSpec
 
     from hardtack.registry.metadata.script import Effect, Script
@@ -72,7 +72,7 @@ class SqliteDatabase:
     async def browse(self, script: Callable[P, Script[T]], *values: P.args, **options: P.kwargs) -> T:
         """Answer in a thread."""
         question = script(*values, **options)
-        return await self._loop.run_in_executor(self._browser, _ask, self._browsing, question)
+        return await self._loop.run_in_executor(self._browser, _ask, self._browsing, question, self._perform)
 
     async def write(self, script: Callable[P, Script[T]], *values: P.args, **options: P.kwargs) -> T:
         """Run it with what else waits, and one fsync for all."""
@@ -93,11 +93,14 @@ class SqliteDatabase:
         self._ballast.take()
         return outcome
 
+    async def renumber(self, keys: Sequence[tuple[str, str]]) -> None:
+        """Nothing: the next number is always one more than the largest."""
+
     def _change(self, script: Script[T]) -> Callable[[sqlite3.Connection], T]:
         return lambda connection: run(connection, script, self._perform)
 
     def _perform(self, effect: Effect) -> None:
-        # Runs in the writer's thread, which waits inside its transaction until the loop has done it.
+        # Runs in the writer's or the browser's thread, which waits inside its transaction until the loop has done it.
         asyncio.run_coroutine_threadsafe(_performed(effect), self._loop).result()
 
     @asynccontextmanager
@@ -117,11 +120,11 @@ class SqliteDatabase:
             os.close(descriptor)
 
 
-def _ask(connection: sqlite3.Connection, question: Script[T]) -> T:
+def _ask(connection: sqlite3.Connection, question: Script[T], perform: Callable[[Effect], None]) -> T:
     """Run a question whose statements see one state of the database."""
     connection.execute("BEGIN")
     try:
-        return run(connection, question)
+        return run(connection, question, perform)
     finally:
         connection.execute("ROLLBACK")
 
