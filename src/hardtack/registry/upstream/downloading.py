@@ -49,42 +49,42 @@ async def downloaded(place: Place, digest: Digest, size: int) -> AsyncGenerator[
             raise UpstreamFailed(place.client.host, f"it sent {position:,} of {size:,} bytes of {digest} and closed")
         except NotThere:
             raise BlobUnknown(digest) from None
+        except _Different as error:
+            raise UpstreamFailed(place.client.host, str(error)) from None
         except (UpstreamFailed, UpstreamLimited) as error:
             idle = 0 if position > before else idle + 1
             wait = error.wait if isinstance(error, UpstreamLimited) else _PAUSE * 2**idle
-            if idle >= _ATTEMPTS or wait > 2 * _LONGEST or isinstance(error, _Different):
+            if idle >= _ATTEMPTS or wait > 2 * _LONGEST:
                 raise
             log.info("fetching %s of %s goes on at byte %d: %s", digest, place.repository, position, error)
         await asyncio.sleep(min(_LONGEST, wait))
 
 
-class _Different(UpstreamFailed):
-    """What it sends cannot be the blob."""
+class _Different(Exception):
+    """What it sends cannot be the blob, however often it is asked."""
 
 
 async def _rest(place: Place, answer: aiohttp.ClientResponse, position: int, size: int) -> AsyncIterator[bytes]:
     """What an answer has from a position on."""
-    skip = position - _beginning(place, answer, size)
+    skip = position - _beginning(answer, size)
     if skip < 0:
         raise UpstreamFailed(place.client.host, "it sent another range than it was asked for")
     async for chunk in answer.content.iter_any():
         fresh = chunk[skip:] if skip else chunk
         skip -= len(chunk) - len(fresh)
         if len(fresh) > size - position:
-            raise _Different(place.client.host, f"it sent more than the {size:,} bytes that the blob has")
+            raise _Different(f"it sent more than the {size:,} bytes that the blob has")
         if fresh:
             position += len(fresh)
             yield fresh
 
 
-def _beginning(place: Place, answer: aiohttp.ClientResponse, size: int) -> int:
+def _beginning(answer: aiohttp.ClientResponse, size: int) -> int:
     if answer.status != 206:
         if answer.content_length is not None and answer.content_length != size:
-            raise _Different(
-                place.client.host, f"it announced {answer.content_length:,} bytes for a blob that has {size:,}"
-            )
+            raise _Different(f"it announced {answer.content_length:,} bytes for a blob that has {size:,}")
         return 0
     found = parse_content_range(answer.headers.get("Content-Range", ""))
     if found is None or found[2] not in (None, size):
-        raise _Different(place.client.host, "it sent a range that is none of the blob's")
+        raise _Different("it sent a range that is none of the blob's")
     return found[0]
