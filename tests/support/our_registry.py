@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import ssl
 import subprocess
 import sys
 import time
@@ -37,16 +38,26 @@ class Answer(NamedTuple):
 
 
 class Client:
-    """Speaks to a registry over connections of its own: a new one per request, unless it is told to keep it."""
+    """Speaks to a registry over connections of its own: a new one per request, unless it is told to keep it.
 
-    def __init__(self, host: str, keep: bool = False) -> None:
+    Args:
+        trust: speak TLS, and believe who is believed by this.
+    """
+
+    def __init__(self, host: str, keep: bool = False, trust: ssl.SSLContext | None = None) -> None:
         self.host = host
-        self._kept = http.client.HTTPConnection(host, timeout=30) if keep else None
+        self._trust = trust
+        self._kept = self._connect() if keep else None
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self._trust is None:
+            return http.client.HTTPConnection(self.host, timeout=30)
+        return http.client.HTTPSConnection(self.host, timeout=30, context=self._trust)
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """One request; underscores in header names stand for dashes."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = self._kept or http.client.HTTPConnection(self.host, timeout=30)
+        connection = self._kept or self._connect()
         try:
             connection.request(method, path, body, named)
             response = connection.getresponse()
@@ -134,6 +145,10 @@ class OurRegistry(NamedTuple):
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(pid) for pid in children.split()]
 
+    def log(self) -> str:
+        """What it wrote to standard error so far."""
+        return (self.root.parent / f"{self.root.name}.log").read_text()
+
     def client_per_worker(self) -> list[Client]:
         """Clients with a kept connection each, so many that every worker has some: which one has which is chance."""
         return [Client(self.host, keep=True) for _ in range(16)]
@@ -141,14 +156,21 @@ class OurRegistry(NamedTuple):
 
 @contextmanager
 def our_registry(
-    root: Path, *options: str, workers: int = 2, environment: dict[str, str] | None = None
+    root: Path,
+    *options: str,
+    workers: int = 2,
+    environment: dict[str, str] | None = None,
+    trust: ssl.SSLContext | None = None,
 ) -> Iterator[OurRegistry]:
     """Run `tack registry serve`; ended by SIGTERM. Costs 600 ms.
 
     Args:
+        workers: 0 leaves it to the options.
         environment: variables to add.
+        trust: of the clients, where the options say that it speaks TLS.
     """
-    words = [TACK, "registry", "serve", "--root", str(root), "--listen", "127.0.0.1:0", "--workers", str(workers)]
+    words = [TACK, "registry", "serve", "--root", str(root), "--listen", "127.0.0.1:0"]
+    words += ["--workers", str(workers)] if workers else []
     root.mkdir(parents=True, exist_ok=True)
     log = root.parent / f"{root.name}.log"
     with open(log, "w") as errors:
@@ -164,16 +186,17 @@ def our_registry(
         first = process.stdout.readline()
         match = re.search(r"127\.0\.0\.1:\d+", first)
         assert match is not None, f"the registry did not start: {first}{log.read_text()[-2000:]}"
-        _wait_for(match[0])
-        yield OurRegistry(match[0], root, process, Client(match[0]))
+        client = Client(match[0], trust=trust)
+        _wait_for(client)
+        yield OurRegistry(match[0], root, process, client)
     finally:
         process.terminate()
         process.wait(30)
         process.stdout.close()
 
 
-def _wait_for(host: str) -> None:
+def _wait_for(client: Client) -> None:
     end = time.monotonic() + _SECONDS_TO_START
-    while Client(host)("GET", "/v2/").status != 200:
+    while client("GET", "/v2/").status not in (200, 401):
         assert time.monotonic() < end
         time.sleep(0.02)

@@ -27,6 +27,7 @@ COMMAND = Command(
         Flag("tls-cert", "", STRING, "file", "Certificate in PEM, followed by its issuers"),
         Flag("tls-key", "", STRING, "file", "Private key of the certificate"),
         Flag("workers", "", INT, "number", "Processes that serve (default: one per processor, up to 8)"),
+        Flag("accounts", "", BOOL, help="Ask who calls, on this machine too; any other address always does"),
         Flag("open", "", BOOL, help="Let everybody who can reach the address push, pull and delete"),
         Flag("read-only", "", BOOL, help="Refuse every change"),
         Flag("grace", "", DURATION, "duration", "Keep content that nothing needs for this long (default 15m)"),
@@ -50,7 +51,7 @@ def run(args: Args, streams: Streams) -> int:
         ) from error
     settings = _settings(args)
     set_up(settings.config.server)
-    return serve(settings, _announcer(settings, streams), lambda: _settings(args))
+    return serve(settings, _announcer(streams), lambda: _settings(args))
 
 
 def _settings(args: Args) -> Settings:
@@ -66,7 +67,10 @@ def _settings(args: Args) -> Settings:
     if problems := problems_of(config):
         raise ConfigInvalid("the command line", problems)
     is_open = args.open or bool(args.config and config.access.mode == "open")
-    return Settings(config, listen_on(config.server.listen), is_open)
+    if args.open and args.accounts:
+        raise TackError("--open and --accounts are mutually exclusive")
+    asked = args.accounts or bool(args.config and not is_open)
+    return Settings(config, listen_on(config.server.listen), is_open, asked)
 
 
 def _flagged(config: Config, args: Args) -> Config:
@@ -101,31 +105,46 @@ def _flagged(config: Config, args: Args) -> Config:
     )
 
 
-def _announcer(settings: Settings, streams: Streams) -> Callable[[list[tuple[str, int]]], None]:
-    def announce(places: list[tuple[str, int]]) -> None:
-        streams.out.write(announcement(settings, places))
+def _announcer(streams: Streams) -> Callable[[Settings, list[tuple[str, int]], str], None]:
+    def announce(settings: Settings, places: list[tuple[str, int]], password: str) -> None:
+        streams.out.write(announcement(settings, places, password))
         streams.out.flush()
 
     return announce
 
 
-def announcement(settings: Settings, places: list[tuple[str, int]]) -> str:
+def announcement(settings: Settings, places: list[tuple[str, int]], password: str = "") -> str:
     """What is said at the start."""
     host, port = places[0]
     everywhere = host in ("0.0.0.0", "::")
     name = "localhost" if settings.on_loopback or everywhere else _bracketed(host)
     scheme = "https" if settings.config.tls.certificate else "http"
-    who = "everybody on this machine" if settings.on_loopback else "everybody who can reach it"
-    what = "pull" if settings.config.server.read_only else "push, pull and delete"
+    page = f"{settings.config.server.url or f'{scheme}://{name}:{port}'}/"
     lines = [
         f"The registry listens on {', '.join(f'{_bracketed(place)}:{number}' for place, number in places)}",
-        f"  page     {settings.config.server.url or f'{scheme}://{name}:{port}'}/",
+        f"  page     {page}",
         f"  push     tack push {name}:{port}/NAME:TAG",
-        f"  access   open: {who} can {what}, since no account exists",
+        f"  access   {_access(settings)}",
         f"  data     {settings.root}",
         f"  workers  {settings.workers}, until ctrl-c or SIGTERM",
     ]
+    if password:
+        lines += [
+            "This is its first start with accounts. Log in to its pages and choose a password; this is shown only now:",
+            "  user      admin",
+            f"  password  {password}",
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _access(settings: Settings) -> str:
+    what = "pull" if settings.config.server.read_only else "push, pull and delete"
+    if settings.mode == "external":
+        return f"with tokens of {settings.config.access.token_issuer}"
+    if settings.mode == "accounts":
+        return "with accounts: see `tack registry user --help`"
+    who = "everybody on this machine" if settings.on_loopback else "everybody who can reach it"
+    return f"open: {who} can {what}, since no account exists"
 
 
 def _bracketed(host: str) -> str:

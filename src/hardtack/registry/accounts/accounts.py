@@ -24,6 +24,7 @@ from hardtack.registry.accounts.users import Users
 from hardtack.registry.errors import RegistryError
 
 if TYPE_CHECKING:
+    from hardtack.registry.accounts.oidc import Oidc
     from hardtack.registry.config.document import Config
     from hardtack.registry.metadata.database import Database
 
@@ -41,6 +42,7 @@ class Accounts:
         gate: identifies callers of the API.
         sessions: of the pages.
         issuer, keys: of docker's tokens.
+        oidc: login to the pages by a provider; None when none is configured.
     """
 
     def __init__(self, database: Database, config: Config) -> None:
@@ -58,6 +60,7 @@ class Accounts:
         self.issuer = Issuer(database, self.keys, service_name(config), config.access.token_life)
         self.gate = AccountGate(database, self.rights, self.passwords, Throttle(database), self.issuer)
         self.sessions = Sessions(database, self.rights, self.passwords, self.gate)
+        self.oidc: Oidc | None = None
 
     async def run(self) -> None:
         """Keep order until cancelled."""

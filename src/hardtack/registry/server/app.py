@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.client_exceptions import ClientError
 from aiohttp.http_exceptions import HttpProcessingError
 
+from hardtack.registry.accounts import http as accounts
 from hardtack.registry.api import routes
 from hardtack.registry.api.answers import reply
 from hardtack.registry.metrics import Count
@@ -82,6 +83,8 @@ class App:
             return await routes.answer(self._service, request, path, query)
         if path == Probes.METRICS:
             return await self._probes.answer(request, path)
+        if (answer := await accounts.answer(self._service, request, path, query)) is not None:
+            return answer
         return await self._pages.answer(request, path, query)
 
 

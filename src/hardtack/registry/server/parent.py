@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from hardtack.errors import TackError
 from hardtack.registry.errors import CannotServe
 from hardtack.registry.metrics import Board
+from hardtack.registry.server.admission import admitted, first_password
 from hardtack.registry.server.generations import Child, Generations
 from hardtack.registry.server.logs import set_up
 from hardtack.registry.server.reloading import merged
@@ -41,43 +42,30 @@ _HEARTBEAT = 60.0  # a worker that has not stirred for so long hangs
 
 def serve(
     settings: Settings,
-    ready: Callable[[list[tuple[str, int]]], None] | None = None,
+    ready: Callable[[Settings, list[tuple[str, int]], str], None] | None = None,
     reread: Callable[[], Settings] | None = None,
 ) -> int:
     """Run the registry until SIGTERM or SIGINT.
 
     Args:
-        ready: called once everything listens, with the hosts and ports.
+        ready: called once everything listens, with what was decided, the hosts and ports, and the one-time password
+            of an admin who was made just now, or "".
         reread: the settings as they are now, for SIGHUP; raises TackError.
     Returns:
         The exit code: 0 after being told to stop, 1 when the workers cannot live.
     Raises:
-        CannotServe: the address is not loopback and nobody said that everybody may; it is in use; the root is unusable.
+        CannotServe: everybody is to be let in to a registry with accounts; the address is in use; the root is unusable.
     """
-    check_openness(settings)
     check_tls(settings)
     prepare_stores(settings.config)
+    settings = admitted(settings)
     slots = bind(settings)
+    password = first_password(settings)
     if ready is not None:
-        ready([sock.getsockname()[:2] for sock in slots[0]])
+        ready(settings, [sock.getsockname()[:2] for sock in slots[0]], password)
     gc.collect()
     gc.freeze()  # what was imported so far stays shared with the workers
     return _Parent(settings, slots, reread).run()
-
-
-def check_openness(settings: Settings) -> None:
-    """Refuse to serve strangers without accounts unless asked to.
-
-    Raises:
-        CannotServe: an address that others can reach, and no --open.
-    """
-    if settings.open_to_all or settings.on_loopback:
-        return
-    where = ", ".join(address.host for address in settings.addresses if not address.is_loopback)
-    raise CannotServe(
-        f"cannot serve on {where}: other machines can reach it and no account exists, so anybody could push and delete",
-        "Listen on 127.0.0.1, or add --open if everybody may",
-    )
 
 
 def check_tls(settings: Settings) -> None:

@@ -18,12 +18,14 @@ from hardtack.registry.api.manifests import headers_of
 from hardtack.registry.server.hosts import is_local
 
 if TYPE_CHECKING:
+    from hardtack.registry.access import Caller
     from hardtack.registry.metadata.rows import StoredManifest
     from hardtack.registry.service import Service
 
 _END = b"\r\n\r\n"
 _HEAD_LIMIT = 4096
 _REMEMBERED = 512
+_AUTHORIZATION = re.compile(rb"(?:^|\r\n)([Aa]uthorization: ([\x21-\x7e]+(?: [\x21-\x7e]+)*)\r\n)")
 _MANIFESTS = "/manifests/"
 # Headers that change what the answer must be, or say that more of the request follows.
 _UNUSUAL = frozenset(
@@ -65,19 +67,31 @@ class QuickLane:
         """
         line, _, headers = data.partition(b"\r\n")
         words = line.split(b" ")
-        if len(words) != 3 or words[2] != b"HTTP/1.1" or not self.is_plain(headers):
+        headers, authorization = _apart(headers)
+        if len(words) != 3 or words[2] != b"HTTP/1.1" or not self._is_plain(headers):
             return None
         method, target = words[0], words[1]
         if method not in (b"GET", b"HEAD") or not target.startswith(b"/v2/"):
             return None
-        found = self._find(target, method == b"GET")
+        caller = self._caller(authorization)
+        if caller is None:
+            return None
+        found = self._find(target, caller, method == b"GET")
         if found is None:
             return None
         head = _head(found, number)
         return head if method == b"HEAD" else head + found.raw
 
+    def _caller(self, authorization: bytes) -> Caller | None:
+        if not authorization:
+            return self._service.gate.anonymous()
+        return self._service.gate.at_once(authorization.decode()) if authorization.isascii() else None
+
     def is_plain(self, headers: bytes) -> bool:
-        """Whether a block of headers says nothing that matters here, and nothing of a body."""
+        """Whether a block of headers says nothing that matters here besides who sends it, and nothing of a body."""
+        return self._is_plain(_apart(headers)[0])
+
+    def _is_plain(self, headers: bytes) -> bool:
         plain = self._plain.get(headers)
         if plain is None:
             if len(headers) > _HEAD_LIMIT:
@@ -107,7 +121,7 @@ class QuickLane:
                 return False
         return b"host" in names
 
-    def _find(self, target: bytes, pulls: bool) -> StoredManifest | None:
+    def _find(self, target: bytes, caller: Caller, pulls: bool) -> StoredManifest | None:
         path = target.decode("latin-1")
         repository, noun, reference = path[4:].rpartition(_MANIFESTS)
         # Only valid names are stored, so a name that is found was valid; escapes and queries go the ordinary way.
@@ -117,11 +131,22 @@ class QuickLane:
         if upstreams is not None and not upstreams.is_current(repository, reference):
             return None
         found = self._service.metadata.manifest_at_once(repository, reference)
-        if found is None or not allowed(self._service.gate.anonymous(), Action.PULL, repository, found.visibility):
+        if found is None or not allowed(caller, Action.PULL, repository, found.visibility):
             return None
         if pulls:
             self._service.pulls.count(repository, reference, found.digest)
         return found
+
+
+def _apart(headers: bytes) -> tuple[bytes, bytes]:
+    """A block of headers without its Authorization, and the value of that; no secret is kept with what is remembered.
+
+    A second one, or one with unusual spaces, stays where it is, and makes the block one that is not answered here.
+    """
+    match = _AUTHORIZATION.search(headers)
+    if match is None:
+        return headers, b""
+    return headers[: match.start(1)] + headers[match.end(1) :], match[2]
 
 
 _FIXED = "".join(f"{name}: {value}\r\n" for name, value in VERSION_HEADERS.items())

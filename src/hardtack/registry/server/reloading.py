@@ -24,4 +24,4 @@ def merged(present: Settings, wanted: Settings) -> tuple[Settings, list[str]]:
         if old != new:
             kept.append(f"[{section}] {key}")
             config = replace(config, **{section: replace(getattr(config, section), **{key: old})})
-    return replace(wanted, config=config, addresses=present.addresses), kept
+    return replace(wanted, config=config, addresses=present.addresses, mode=present.mode), kept

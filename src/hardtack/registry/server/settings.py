@@ -41,12 +41,16 @@ class Settings:
         config: what was configured, with the folder of the data.
         addresses: where to listen; port 0 takes any free one.
         open_to_all: serve everybody who can reach the address, whatever it is.
+        accounts: ask who they are, whatever the address is.
+        mode: open, accounts or external; "" before it is decided.
         debug: log tracebacks.
     """
 
     config: Config
     addresses: tuple[Address, ...]
     open_to_all: bool = False
+    accounts: bool = False
+    mode: str = ""
     debug: bool = False
 
     @property

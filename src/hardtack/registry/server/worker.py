@@ -20,6 +20,7 @@ from hardtack.registry.metrics import Metrics
 from hardtack.registry.repositories.pulls import Pulls
 from hardtack.registry.sender import Forwarding
 from hardtack.registry.server.access_log import AccessLog
+from hardtack.registry.server.admission import OPEN
 from hardtack.registry.server.app import App
 from hardtack.registry.server.connection import Server
 from hardtack.registry.server.journal import Journal
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from hardtack.registry.access import Gate
+    from hardtack.registry.accounts.accounts import Accounts
     from hardtack.registry.config.document import Config
+    from hardtack.registry.metadata.database import Database
     from hardtack.registry.server.settings import Settings
     from hardtack.registry.upstream.cache import Upstreams
 
@@ -61,7 +64,7 @@ async def work(
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(RETIRE, retire.set)
     loop.add_reader(parent, _orphaned, loop, parent, stop)
-    async with serving(settings, sockets, OpenGate(), metrics) as running:
+    async with serving(settings, sockets, None, metrics) as running:
         ready()
         await _either(stop, retire)
         if stop.is_set():
@@ -104,26 +107,32 @@ class Running:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, sockets: Sequence[socket.socket], gate: Gate, metrics: Metrics | None = None
+    settings: Settings, sockets: Sequence[socket.socket], gate: Gate | None = None, metrics: Metrics | None = None
 ) -> AsyncIterator[Running]:
-    """A registry that serves as long as the block lasts, and drains at its end."""
+    """A registry that serves as long as the block lasts, and drains at its end.
+
+    Args:
+        gate: who identifies callers; None for the one that the settings mean.
+    """
     config = settings.config
     async with contextlib.AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(config))
+        accounts = _accounts(settings, stores.database, stack) if gate is None else None
         service = Service(
             stores.database,
             Metadata(stores.database),
             stores.blobs,
-            gate,
+            gate or (OpenGate() if accounts is None else accounts.gate),
             config.limits,
             config,
             metrics or Metrics(),
             Pulls(stores.database),
         )
+        service = replace(service, accounts=accounts)
         if config.upstream:
             service = replace(service, upstreams=_upstreams(service, stack))
         journal = Journal(service.metrics, _forwarding(config), _access_log(service, stack))
-        local_only, probes = not settings.open_to_all, Probes(service)
+        local_only, probes = not settings.open_to_all and accounts is None, Probes(service)
         app = App(service, Pages(service), probes, local_only, settings.debug)
         server = Server(app.handle, QuickLane(service, local_only), config.limits, journal)
         stack.push_async_callback(server.end)
@@ -141,6 +150,17 @@ def _upstreams(service: Service, stack: AsyncExitStack) -> Upstreams:
     upstreams = Upstreams(service.config, service.database, service.metadata, service.blobs, service.metrics)
     stack.push_async_callback(upstreams.close)
     return upstreams
+
+
+def _accounts(settings: Settings, database: Database, stack: AsyncExitStack) -> Accounts | None:
+    if settings.mode in ("", OPEN):
+        return None
+    from hardtack.registry.accounts.accounts import Accounts
+
+    accounts = Accounts(database, settings.config)
+    stack.push_async_callback(accounts.close)
+    beside(stack, accounts.run())
+    return accounts
 
 
 def _forwarding(config: Config) -> Forwarding:
