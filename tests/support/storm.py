@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hardtack.oci.digest import Digest
 from hardtack.registry.errors import BlobInUse, ManifestBlobUnknown, UploadUnknown
@@ -20,7 +21,11 @@ from hardtack.registry.metadata import changes, collecting, graves
 from hardtack.registry.metadata.database import Database
 from hardtack.registry.metadata.postgres import PostgresDatabase
 from hardtack.registry.metadata.rows import Child, NewManifest
+from hardtack.registry.metadata.script import Effect, hits
 from hardtack.registry.metadata.sqlite import SqliteDatabase
+
+if TYPE_CHECKING:
+    from hardtack.registry.metadata.script import Script
 
 BLOBS = [Digest.of(bytes([number])) for number in range(4)]
 HOMES = ["r/0", "r/1", "r/2"]
@@ -55,7 +60,7 @@ class Storm:
         chance, now = self._chance, time.time()
         home, digest = chance.choice(HOMES), chance.choice(BLOBS)
         new = self._manifest()
-        match chance.randrange(10):
+        match chance.randrange(11):
             case 0 | 1:
                 await self._push(home, digest)
             case 2 | 3:
@@ -69,6 +74,8 @@ class Storm:
                 await self._db.free(changes.delete_blob, home, digest, now)
             case 9:
                 await self._collect(now)
+            case 10:
+                await self._db.write(self._is_there, digest)
 
     def _manifest(self) -> NewManifest:
         number = self._chance.randrange(6)
@@ -91,6 +98,15 @@ class Storm:
         await self._db.free(collecting.drop_links, now, 3)
         await self._db.free(collecting.drop_blobs, now, 3, self._remove)
         await self._db.free(collecting.drop_repositories, now, 3)
+
+    def _is_there(self, digest: Digest) -> Script[None]:
+        """Look for the bytes while nobody can remove them."""
+        yield "SELECT 1 FROM blob WHERE digest = ? FOR UPDATE", (digest,)
+        if (yield from hits("SELECT 1 FROM link WHERE digest = ?", digest)):
+            yield Effect(lambda: self._expect(digest))
+
+    async def _expect(self, digest: Digest) -> None:
+        assert (self._folder / digest).exists(), f"{digest} is linked, and not there"
 
     async def _remove(self, digests: Sequence[str]) -> None:
         for digest in digests:

@@ -19,9 +19,8 @@ from hardtack.registry.metadata.sqlite import SqliteDatabase
 from hardtack.registry.metadata.sqlite.database import connect, prepare
 from hardtack.registry.metadata.sqlite.running import run
 from hardtack.registry.metadata.store import Metadata
+from support.metadata_truth import contradictions
 
-NEEDED = "EXISTS (SELECT 1 FROM edge e WHERE e.repository = l.repository AND e.child = l.digest)"
-LINKED = "EXISTS (SELECT 1 FROM link l WHERE l.digest = b.digest)"
 NAMES = [Digest.of(bytes([number])) for number in range(5)]
 
 
@@ -48,17 +47,8 @@ async def nothing(digests: Sequence[str]) -> None:
 
 
 def check(db: sqlite3.Connection) -> None:
-    assert db.execute(f"SELECT * FROM link l WHERE (l.idle IS NULL) <> {NEEDED}").fetchall() == []
-    assert db.execute(f"SELECT * FROM blob b WHERE (b.idle IS NULL) <> {LINKED}").fetchall() == []
+    assert run(db, contradictions()) == []
     assert db.execute("PRAGMA foreign_key_check").fetchall() == []
-    sizes = (
-        "SELECT r.name FROM repository r WHERE r.size <>"
-        " (SELECT coalesce(sum(b.size), 0) FROM link l JOIN blob b ON b.digest = l.digest WHERE l.repository = r.id)"
-        " + (SELECT coalesce(sum(m.size), 0) FROM manifest m WHERE m.repository = r.id)"
-    )
-    assert db.execute(sizes).fetchall() == []
-    unused = "SELECT * FROM content c WHERE NOT EXISTS (SELECT 1 FROM manifest m WHERE m.digest = c.digest)"
-    assert db.execute(unused).fetchall() == []
 
 
 def change_something(db: sqlite3.Connection, chance: random.Random, now: float) -> None:
