@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from support.our_registry import Client, OurRegistry, our_registry
+from support.our_registry import Client, our_registry
 from support.registry_ledger import Ledger
+from support.registry_load import at_work, kill, shared_layers
 from support.registry_truth import Seen, wrongs
 
 ROUNDS = int(os.environ.get("TACK_FAULT_ROUNDS", "6"))
@@ -27,59 +24,10 @@ GRACES = ("900s", "900s", "0.2s")  # with the last one, collection is what it di
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120 + 10 * ROUNDS)]
 
 
-def layers(chance: random.Random) -> list[bytes]:
-    """A few that all images share, so that many push and delete the same blobs; one is spliced."""
-    return [chance.randbytes(size) for size in (300, 5_000, 70_000, 300_000, 1_500_000, 5_000_000)]
-
-
-@contextmanager
-def at_work(registry: OurRegistry, ledgers: list[Ledger]) -> Iterator[None]:
-    """A thread per ledger until the server stops answering."""
-
-    def run(ledger: Ledger) -> None:
-        for _ in ledger.work(registry.host):
-            pass
-
-    threads = [threading.Thread(target=run, args=(ledger,)) for ledger in ledgers]
-    for thread in threads:
-        thread.start()
-    yield
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive(), "a client still waits for an answer"
-
-
-def kill(registry: OurRegistry, chance: random.Random) -> None:
-    """The parent and its workers, in any order; again whom the parent has started meanwhile."""
-    doomed = [registry.process.pid, *registry.workers()]
-    chance.shuffle(doomed)
-    while doomed:
-        for pid in doomed:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        registry.process.wait(20)
-        doomed = _orphans(registry)
-
-
-def _orphans(registry: OurRegistry) -> list[int]:
-    """Processes that serve this root and are not dead yet."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
-        except OSError:
-            continue
-        if str(registry.root).encode() in words:
-            found.append(int(entry.name))
-    return found
-
-
 def test_nothing_acknowledged_is_lost_and_nothing_is_half_visible(tmp_path: Path) -> None:
     print(f"TACK_FAULT_SEED={SEED}")
     chance = random.Random(SEED)
-    contents = layers(chance)
+    contents = shared_layers(chance)
     ledgers = [Ledger(f"killed/r{number}", contents, random.Random(chance.random())) for number in range(CLIENTS)]
     root, seen = tmp_path / "root", Seen()
     for number in range(ROUNDS):

@@ -137,18 +137,27 @@ class FileAppender:
             start += size
             count -= size
 
-    async def flush_quietly(self) -> None:
-        """Put everything received into the file, as far as possible; called when the request ends, however it ends."""
+    async def flush(self) -> None:
+        """Put everything received into the file; nothing is to be acknowledged before.
+
+        Raises:
+            StorageFull, StorageBroken: the upload is gone.
+        """
         try:
             if not self.gone:
                 await self._hand_over()
             await self._landed()
-        except RegistryError:
-            self.running = None
         finally:
             if self._splicer is not None:
                 self._splicer.close()
                 self._splicer = None
+
+    async def flush_quietly(self) -> None:
+        """The same as far as possible, for a request that ends badly anyway."""
+        try:
+            await self.flush()
+        except RegistryError:
+            self.running = None
 
     async def publish(self, digest: Digest) -> int:
         await self._landed()

@@ -126,9 +126,13 @@ class FileBlobs:
                 running = None
             appender = FileAppender(self, path, descriptor, offset, running)
             try:
-                yield appender
+                try:
+                    yield appender
+                except BaseException:
+                    await appender.flush_quietly()
+                    raise
+                await appender.flush()
             finally:
-                await appender.flush_quietly()
                 self._keep(upload, appender)
         finally:
             os.close(descriptor)

@@ -107,13 +107,13 @@ class Blobs(Protocol):
     def append(
         self, upload: str, start: int | None = None, algorithm: str = "sha256"
     ) -> AbstractAsyncContextManager[Appender]:
-        """Go on with an upload.
+        """Go on with an upload. What was written is in the storage when the block has ended without an error.
 
         Args:
             start: where the caller believes its end to be; None for "wherever it is".
             algorithm: what the digest is expected to be made with, so that bytes are hashed as they come.
         Raises:
-            UploadUnknown, UploadBusy, UploadOutOfOrder.
+            UploadUnknown, UploadBusy, UploadOutOfOrder; at the end of the block StorageFull, StorageBroken.
         """
         ...
 
