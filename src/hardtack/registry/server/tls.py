@@ -61,9 +61,8 @@ def make_context(certificate: str, key: str) -> ssl.SSLContext:
     try:
         context.load_cert_chain(certificate, key, password=_no_passphrase)
     except (ssl.SSLError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or str(error)
         raise CannotServe(
-            f"cannot use {certificate} with {key}: {_reason(reason)}",
+            f"cannot use {certificate} with {key}: {_reason(error)}",
             "Give a certificate in PEM, followed by its issuers, and the private key that belongs to it",
         ) from error
     return context
@@ -73,9 +72,12 @@ def _no_passphrase() -> str:
     raise ValueError("the key has a passphrase, and nobody is there to type it")
 
 
-def _reason(text: str) -> str:
-    known = {"KEY_VALUES_MISMATCH": "the key is not the certificate's", "NO_START_LINE": "one of them is not PEM"}
-    return known.get(text, text.replace("_", " ").lower())
+def _reason(error: Exception) -> str:
+    if not isinstance(error, ssl.SSLError):
+        return str(error)
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return "the key is not the certificate's"
+    return error.reason.replace("_", " ").lower() if error.reason else "one of them is not PEM"
 
 
 class Certificates:
@@ -195,7 +197,7 @@ class TlsDoor:
                     connection,
                     ssl=self._certificates.context,
                     ssl_handshake_timeout=self._patience,
-                    ssl_shutdown_timeout=5.0,
+                    ssl_shutdown_timeout=1.0,
                 )
             elif first is not None:
                 _refuse(connection)
