@@ -99,6 +99,10 @@ class Client:
             return UpstreamLimited(self.host, wait)
         return None
 
+    def pause(self) -> float:
+        """Seconds for which it is left alone after a failure."""
+        return self.pace.down(time.monotonic())
+
     async def _authorised(
         self, method: str, target: str, scope: str, headers: dict[str, str]
     ) -> aiohttp.ClientResponse:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hardtack.registry")
 
-_ATTEMPTS = 5  # in a row that bring nothing
+_ATTEMPTS = 4  # in a row that bring nothing
+_FIRST_ATTEMPTS = 2  # as long as nothing has come at all, and a client could be told
 _PAUSE = 0.2
 _LONGEST = 5.0
 
@@ -53,8 +54,8 @@ async def downloaded(place: Place, digest: Digest, size: int) -> AsyncGenerator[
             raise UpstreamFailed(place.client.host, str(error)) from None
         except (UpstreamFailed, UpstreamLimited) as error:
             idle = 0 if position > before else idle + 1
-            wait = error.wait if isinstance(error, UpstreamLimited) else _PAUSE * 2**idle
-            if idle >= _ATTEMPTS or wait > 2 * _LONGEST:
+            wait = error.wait if isinstance(error, UpstreamLimited) else max(_PAUSE * 2**idle, place.client.pause())
+            if idle >= (_ATTEMPTS if position else _FIRST_ATTEMPTS) or wait > 2 * _LONGEST:
                 raise
             log.info("fetching %s of %s goes on at byte %d: %s", digest, place.repository, position, error)
         await asyncio.sleep(min(_LONGEST, wait))

@@ -137,7 +137,8 @@ def _add(place: Place, found: dict[str, Referrer], raw: bytes) -> None:
         raise UpstreamFailed(place.client.host, "its list of referrers is none")
     for one in index.manifests:
         annotations = msgspec.json.encode(one.annotations).decode() if one.annotations else ""
-        found[one.digest] = Referrer(one.digest, one.media_type, one.size, one.artifact_type, annotations)
+        digest = str(one.digest)
+        found[digest] = Referrer(digest, one.media_type, one.size, one.artifact_type, annotations)
 
 
 class _Remembered(Generic[T]):

@@ -38,7 +38,7 @@ def known(repository: str, reference: str) -> Script[Known]:
         reference,
     )
     home, found, checked = row or (None, None, None)
-    return Known(held, home, found if found in (0, 1) else None, checked or 0.0)
+    return Known(held, home, bool(found) if found in (0, 1) else None, checked or 0.0)
 
 
 def home(repository: str) -> Script[str | None]:
