@@ -85,13 +85,13 @@ class Bucket:
         Args:
             md5: of the data, when it is known.
         """
-        with translated("write an object"):
+        async with translated("write an object"):
             await self._s3.put_object(**self._where(key), Body=data, ContentMD5=_md5(data, md5), ContentType=_TYPE)
 
     async def size(self, key: str) -> int | None:
         """The length of an object; None when there is none."""
         try:
-            with translated("look at an object"):
+            async with translated("look at an object"):
                 found = await self._s3.head_object(**self._where(key))
         except Absent:
             return None
@@ -100,7 +100,7 @@ class Bucket:
     async def get(self, key: str, start: int = 0, count: int | None = None) -> Stream:
         """Begin to read an object, or `count` bytes of it. Raises Absent."""
         ranged = {} if count is None else {"Range": f"bytes={start}-{start + count - 1}"}
-        with translated("read an object"):
+        async with translated("read an object"):
             return Stream(await self._s3.get_object(**self._where(key), **ranged), start, count)
 
     async def read(self, key: str, start: int = 0, count: int | None = None) -> bytes:
@@ -115,7 +115,7 @@ class Bucket:
 
     async def copy(self, source: str, key: str) -> None:
         """Have the store copy an object of at most 5 GiB. Raises Absent."""
-        with translated("copy an object"):
+        async with translated("copy an object"):
             await self._s3.copy_object(
                 **self._where(key), CopySource=self._where(source), MetadataDirective="REPLACE", ContentType=_TYPE
             )
@@ -124,7 +124,7 @@ class Bucket:
         """Every object below a prefix, in the order of keys."""
         more: dict[str, str] = {}
         while True:
-            with translated("list objects"):
+            async with translated("list objects"):
                 page = await self._s3.list_objects_v2(
                     Bucket=self._settings.bucket, Prefix=self._prefix + prefix, **more
                 )
@@ -145,7 +145,7 @@ class Bucket:
         every = list(keys)
         for start in range(0, len(every), _BATCH):
             batch = [{"Key": self._prefix + key} for key in every[start : start + _BATCH]]
-            with translated("delete objects"):
+            async with translated("delete objects"):
                 answer = await self._s3.delete_objects(
                     Bucket=self._settings.bucket, Delete={"Objects": batch, "Quiet": True}
                 )
@@ -166,13 +166,13 @@ class Bucket:
 
     async def assemble(self, key: str) -> str:
         """Begin an object made of parts; it is not there before `complete`. Returns the assembly's id."""
-        with translated("begin a multipart upload"):
+        async with translated("begin a multipart upload"):
             begun = await self._s3.create_multipart_upload(**self._where(key), ContentType=_TYPE)
         return str(begun["UploadId"])
 
     async def put_part(self, key: str, assembly: str, number: int, data: bytes, md5: bytes | None = None) -> str:
         """Write a part. Returns its tag."""
-        with translated("write a part"):
+        async with translated("write a part"):
             made = await self._s3.upload_part(
                 **self._where(key), UploadId=assembly, PartNumber=number, Body=data, ContentMD5=_md5(data, md5)
             )
@@ -181,7 +181,7 @@ class Bucket:
     async def copy_part(self, key: str, assembly: str, number: int, source: str, span: tuple[int, int] | None) -> str:
         """Have the store copy an object, or a span of it, into a part. Returns its tag. Raises Absent."""
         ranged = {} if span is None else {"CopySourceRange": f"bytes={span[0]}-{span[0] + span[1] - 1}"}
-        with translated("copy a part"):
+        async with translated("copy a part"):
             made = await self._s3.upload_part_copy(
                 **self._where(key), UploadId=assembly, PartNumber=number, CopySource=self._where(source), **ranged
             )
@@ -190,21 +190,22 @@ class Bucket:
     async def complete(self, key: str, assembly: str, tags: Sequence[str]) -> None:
         """Make the parts, in order, the object. Raises Absent: no such assembly, any more."""
         parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
-        with translated("complete a multipart upload"):
+        async with translated("complete a multipart upload"):
             await self._s3.complete_multipart_upload(
                 **self._where(key), UploadId=assembly, MultipartUpload={"Parts": parts}
             )
 
     async def abort(self, key: str, assembly: str) -> None:
         """Throw an assembly away, as far as possible; one that remains is found by `unfinished`."""
-        with contextlib.suppress(Absent, RegistryError), translated("abort a multipart upload"):
-            await self._s3.abort_multipart_upload(**self._where(key), UploadId=assembly)
+        with contextlib.suppress(Absent, RegistryError):
+            async with translated("abort a multipart upload"):
+                await self._s3.abort_multipart_upload(**self._where(key), UploadId=assembly)
 
     async def unfinished(self, prefix: str) -> AsyncIterator[tuple[str, str, float]]:
         """Assemblies below a prefix: key, id, seconds since they began."""
         more: dict[str, str] = {}
         while True:
-            with translated("list multipart uploads"):
+            async with translated("list multipart uploads"):
                 page = await self._s3.list_multipart_uploads(
                     Bucket=self._settings.bucket, Prefix=self._prefix + prefix, **more
                 )

@@ -56,6 +56,7 @@ async def client(settings: S3Settings, endpoint: str) -> AsyncIterator[Any]:
         config=config,
     ) as made:
         made.meta.events.register("before-call.s3.DeleteObjects", _with_md5)
+        made.meta.events.register_last("before-call.s3", _without_waiting)
         yield made
 
 
@@ -63,3 +64,8 @@ def _with_md5(params: dict[str, Any], **_: object) -> None:
     # Without Content-MD5 older stores refuse to delete several objects at once; botocore sends only a newer checksum.
     digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
     params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
+
+
+def _without_waiting(params: dict[str, Any], **_: object) -> None:
+    # "Expect: 100-continue" costs a round trip for each piece, and the wait for its answer has no end.
+    params["headers"].pop("Expect", None)

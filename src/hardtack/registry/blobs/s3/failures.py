@@ -5,8 +5,9 @@ Whatever may pass by itself was tried again by botocore before it arrives here.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientError as HttpError
@@ -22,7 +23,7 @@ from botocore.exceptions import (
 from hardtack.registry.errors import StorageBroken, StorageFull, StorageUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
 
 log = logging.getLogger("hardtack.registry")
 
@@ -38,6 +39,7 @@ _FULL = frozenset(
 _FULL_STATUS = 507
 _LATER_STATUS = frozenset((408, 429, 500, 502, 503, 504))
 _STORE = "object store"
+_PATIENCE = 180.0  # for one request with all its repetitions; the library does not limit the sending of a body
 
 
 class Absent(Exception):
@@ -80,15 +82,16 @@ LIBRARY_ERRORS = (ClientError, BotoCoreError, HttpError, TimeoutError, OSError)
 """Everything that aiobotocore lets through when a request fails."""
 
 
-@contextmanager
-def translated(doing: str) -> Iterator[None]:
-    """Turn the library's errors inside the block into ours; the log keeps what it said.
+@asynccontextmanager
+async def translated(doing: str) -> AsyncIterator[None]:
+    """Turn the library's errors inside the block into ours, and end it after a while; the log keeps what was said.
 
     Raises:
-        Absent, StorageFull, StorageBroken.
+        Absent, StorageFull, StorageUnreachable, StorageBroken.
     """
     try:
-        yield
+        async with asyncio.timeout(_PATIENCE):
+            yield
     except LIBRARY_ERRORS as error:
         meaning = failure(error, doing)
         if not isinstance(meaning, Absent):

@@ -45,7 +45,7 @@ class Stream:
         left = self.count
         try:
             while left:
-                with translated("read an object"):
+                async with translated("read an object"):
                     chunk = await self._body.read(_CHUNK)
                 if not chunk:
                     raise StorageBroken("cannot read an object: the object store broke off")
