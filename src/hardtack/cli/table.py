@@ -113,6 +113,71 @@ GROUPS: dict[str, tuple[str, Table]] = {
             "example": ("registry_config:example", "Print a configuration with every option, commented"),
         },
     ),
+    "registry grant": (
+        "Give and take rights on a registry's repositories",
+        {
+            "add": ("registry_grant:add", "Give somebody rights on repositories"),
+            "ls": ("registry_grant:ls", "List grants"),
+            "rm": ("registry_grant:rm", "Take grants back, at once and everywhere"),
+        },
+    ),
+    "registry org": (
+        "Manage the organisations of a registry",
+        {
+            "add-member": (
+                "registry_org:add-member",
+                "Make users members of an organisation, or change what they are in it",
+            ),
+            "create": ("registry_org:create", "Create an organisation"),
+            "ls": ("registry_org:ls", "List organisations"),
+            "remove-member": ("registry_org:remove-member", "Take users out of an organisation and its teams"),
+            "rm": ("registry_org:rm", "Delete organisations with their teams and robots"),
+            "show": ("registry_org:show", "Show everything about organisations"),
+        },
+    ),
+    "registry robot": (
+        "Manage accounts of programs in a registry",
+        {
+            "create": ("registry_robot:create", "Create a robot and print its secret"),
+            "disable": ("registry_robot:disable", "Disable robots"),
+            "enable": ("registry_robot:enable", "Enable robots that were disabled"),
+            "ls": ("registry_robot:ls", "List robots"),
+            "rm": ("registry_robot:rm", "Delete robots"),
+            "rotate": ("registry_robot:rotate", "Give a robot another secret and print it"),
+        },
+    ),
+    "registry team": (
+        "Manage the teams of a registry's organisations",
+        {
+            "add-member": ("registry_team:add-member", "Put members of the organisation into a team"),
+            "create": ("registry_team:create", "Create teams"),
+            "ls": ("registry_team:ls", "List the teams of an organisation"),
+            "remove-member": ("registry_team:remove-member", "Take users out of a team"),
+            "rm": ("registry_team:rm", "Delete teams with what was granted to them"),
+        },
+    ),
+    "registry token": (
+        "Manage personal access tokens of a registry",
+        {
+            "create": ("registry_token:create", "Create a personal access token and print it"),
+            "ls": ("registry_token:ls", "List the tokens of a user"),
+            "rm": ("registry_token:rm", "Revoke tokens, at once and everywhere"),
+        },
+    ),
+    "registry user": (
+        "Manage the users of a registry",
+        {
+            "create": ("registry_user:create", "Create a user"),
+            "disable": ("registry_user:disable", "Disable users, with their tokens, robots and sessions"),
+            "edit": ("registry_user:edit", "Change what is known of a user"),
+            "enable": ("registry_user:enable", "Enable users that were disabled"),
+            "logout": ("registry_user:logout", "End every session and every docker login of users"),
+            "ls": ("registry_user:ls", "List users"),
+            "passwd": ("registry_user:passwd", "Set a user's password, and end what was begun with the old one"),
+            "rm": ("registry_user:rm", "Delete users"),
+            "show": ("registry_user:show", "Show everything about users"),
+        },
+    ),
     "system": (
         "Look after the store",
         {

@@ -42,12 +42,20 @@ class Users:
         self._reserved = reserved
 
     async def create(
-        self, by: By, name: str, password: str = "", title: str = "", email: str = "", admin: bool = False
+        self,
+        by: By,
+        name: str,
+        password: str = "",
+        title: str = "",
+        email: str = "",
+        admin: bool = False,
+        must_change: bool = True,
     ) -> Account:
         """Make a user.
 
         Args:
-            password: good for choosing another one only; "" for a user who logs in otherwise.
+            password: "" for a user who logs in otherwise.
+            must_change: the password is only good for choosing another.
         Raises:
             Denied, AccountInvalid, AccountConflict: the name is taken.
         """
@@ -55,7 +63,8 @@ class Users:
         check_account(name, self._reserved)
         check_texts(title, email)
         hashed = await self._passwords.hash(check_password(name, password)) if password else ""
-        return await self._db.write(_create, by, name, hashed, title, email, admin, self._db.now())
+        once = must_change and bool(password)
+        return await self._db.write(_create, by, name, hashed, once, title, email, admin, self._db.now())
 
     async def set_password(self, by: By, name: str, password: str, must_change: bool = True) -> None:
         """Give a user another password, and end their sessions. Users do so themselves with the old one, in Sessions.
@@ -173,8 +182,10 @@ def insert(
     return identity
 
 
-def _create(by: By, name: str, hashed: str, title: str, email: str, admin: bool, now: float) -> Script[Account]:
-    yield from insert(name, USER, hashed, bool(hashed), admin, title, email, now)
+def _create(
+    by: By, name: str, hashed: str, must_change: bool, title: str, email: str, admin: bool, now: float
+) -> Script[Account]:
+    yield from insert(name, USER, hashed, must_change, admin, title, email, now)
     yield from changed(by, "user.create", name, "admin" if admin else "", now)
     return (yield from account(name))
 
