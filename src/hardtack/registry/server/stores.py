@@ -10,6 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from hardtack.registry.blobs.files import FileBlobs
+from hardtack.registry.blobs.s3.settings import S3Settings
+from hardtack.registry.blobs.s3.settings import parse as parse_s3
 from hardtack.registry.errors import CannotServe
 from hardtack.registry.metadata.sqlite import SqliteDatabase
 from hardtack.registry.metadata.sqlite.database import prepare
@@ -55,8 +57,6 @@ def prepare_stores(config: Config) -> None:
         raise CannotServe(f"cannot use {root} for the registry's data: {why}") from error
     if config.metadata.url:
         raise _not_yet("PostgreSQL", "[metadata] url")
-    if config.blobs.s3:
-        raise _not_yet("S3", "[blobs] s3")
     prepare(database_path(root))
 
 
@@ -70,9 +70,26 @@ async def open_stores(config: Config) -> AsyncIterator[Stores]:
     async with AsyncExitStack() as stack:
         database = SqliteDatabase(database_path(config.data.root))
         stack.push_async_callback(database.close)
-        blobs = FileBlobs(config.data.root)
+        blobs = await _open_blobs(config)
         stack.push_async_callback(blobs.close)
         yield Stores(database, blobs)
+
+
+async def _open_blobs(config: Config) -> Blobs:
+    section = config.blobs
+    if not section.s3:
+        return FileBlobs(config.data.root)
+    bucket, prefix = parse_s3(section.s3)
+    keys = (section.access_key, section.secret_key)
+    settings = S3Settings(bucket, prefix, section.endpoint, section.region, *keys, section.redirect)
+    try:
+        from hardtack.registry.blobs.s3.storage import S3Blobs
+    except ImportError as error:
+        raise CannotServe(
+            f"cannot keep blobs in {settings.place}: the library for it is missing ({error.name})",
+            "Install hardtack[s3]",
+        ) from None
+    return await S3Blobs.connect(settings)
 
 
 def _not_yet(what: str, where: str) -> CannotServe:

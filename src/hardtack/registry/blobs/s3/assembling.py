@@ -30,6 +30,7 @@ SMALL = 8 << 20
 """Up to here a blob made of several pieces is written in one request."""
 
 _TOGETHER = 4
+_AT_ONCE = 256 << 20  # what a store copies in one request within the time that we wait; its own limit is 5 GiB
 
 
 class Assembly:
@@ -116,6 +117,27 @@ class Assembly:
             pass  # a repeated request whose first answer was lost, or somebody else was quicker: the size tells
         if await self._bucket.size(self._target) != self._size:
             raise StorageBroken("cannot put a blob together: the object store made something else of its parts")
+
+
+async def copied(bucket: Bucket, source: str, target: str) -> None:
+    """Have the store copy an object of any size. Raises Absent."""
+    size = await bucket.size(source)
+    if size is None:
+        raise Absent(source)
+    if size <= _AT_ONCE:
+        await bucket.copy(source, target)
+        return
+    assembly = await bucket.assemble(target)
+
+    async def made(start: int) -> str:
+        span = (start, min(_AT_ONCE, size - start))
+        return await bucket.copy_part(target, assembly, start // _AT_ONCE + 1, source, span)
+
+    try:
+        await bucket.complete(target, assembly, await spread(made, range(0, size, _AT_ONCE), _TOGETHER))
+    except BaseException:
+        await bucket.abort(target, assembly)
+        raise
 
 
 async def forget(bucket: Bucket, notes: Sequence[str]) -> None:

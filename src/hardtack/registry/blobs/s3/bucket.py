@@ -54,11 +54,7 @@ class Bucket:
 
     @classmethod
     async def connect(cls, settings: S3Settings) -> Self:
-        """Make the connections of one event loop.
-
-        Raises:
-            CannotServe: the library is missing, or there are no credentials.
-        """
+        """Make the connections of one event loop. Nothing is asked of the store yet."""
         async with AsyncExitStack() as stack:
             s3 = await stack.enter_async_context(client(settings, settings.endpoint))
             outside = s3

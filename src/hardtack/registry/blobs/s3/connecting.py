@@ -7,7 +7,8 @@ import hashlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from hardtack.registry.errors import CannotServe
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,18 +23,7 @@ _CONNECTIONS = 8192  # each download that passes through us has one while it las
 
 @asynccontextmanager
 async def client(settings: S3Settings, endpoint: str) -> AsyncIterator[Any]:
-    """A client, as long as the block lasts.
-
-    Raises:
-        CannotServe: the library is not installed.
-    """
-    try:
-        from aiobotocore.config import AioConfig
-        from aiobotocore.session import get_session
-    except ImportError:
-        raise CannotServe(
-            "cannot keep blobs in S3: the library for it is missing", "Install hardtack[s3], or aiobotocore"
-        ) from None
+    """A client, as long as the block lasts."""
     config = AioConfig(
         signature_version="s3v4",
         connect_timeout=_CONNECT_TIME,

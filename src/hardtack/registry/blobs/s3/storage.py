@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from hardtack.oci.digest import Digest
 from hardtack.registry.blobs.s3.appending import Running, S3Appender, Tools
+from hardtack.registry.blobs.s3.assembling import copied
 from hardtack.registry.blobs.s3.bucket import Bucket
 from hardtack.registry.blobs.s3.checking import check
 from hardtack.registry.blobs.s3.failures import Absent
@@ -63,7 +64,7 @@ class S3Blobs:
         """Open the store, and make sure that it can be used.
 
         Raises:
-            CannotServe: the library is missing, the store cannot be reached, refuses us, or has no such bucket.
+            CannotServe: the store cannot be reached, refuses us, or has no such bucket.
         """
         bucket = await Bucket.connect(settings)
         try:
@@ -200,7 +201,7 @@ class S3Blobs:
     async def set_aside(self, digest: Digest) -> bool:
         key = blob_key(digest)
         try:
-            await self._bucket.copy(key, f"{ASIDE}{digest}-{time.time_ns()}")
+            await copied(self._bucket, key, f"{ASIDE}{digest}-{time.time_ns()}")
         except Absent:
             return False
         self._sizes.pop(digest, None)
