@@ -102,7 +102,15 @@ GROUPS: dict[str, tuple[str, Table]] = {
             "inspect": ("network_inspect", "Show everything about networks"),
         },
     ),
-    "registry": ("Serve a registry", {"serve": ("registry_serve", "Serve a registry over HTTP or HTTPS")}),
+    "registry": (
+        "Serve a registry, and look after it",
+        {
+            "serve": ("registry_serve", "Serve a registry over HTTP or HTTPS"),
+            "backup": ("registry_backup", "Back a registry up while it serves"),
+            "restore": ("registry_restore", "Fill an empty registry from a backup"),
+            "migrate": ("registry_migrate", "Copy a registry to another database and storage"),
+        },
+    ),
     "registry config": (
         "Write and check the configuration of a registry",
         {

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _SHOWN = 5
+_MEND = "Run `tack registry fsck --deep --repair`, which marks them as lost, then this again; what was copied is kept"
 
 
 class BackupInvalid(RegistryError):
@@ -52,14 +53,13 @@ class BlobsDamaged(RegistryError):
         damaged: digest and what is wrong.
     """
 
-    def __init__(self, damaged: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, damaged: Sequence[tuple[str, str]], hint: str = _MEND) -> None:
         self.damaged = tuple(damaged)
         lines = "".join(f"\n  {digest}: {why}" for digest, why in damaged[:_SHOWN])
         more = f"\n  and {len(damaged) - _SHOWN} more" if len(damaged) > _SHOWN else ""
         super().__init__(
             f"{len(damaged)} blobs cannot be copied, so the copy is not whole:{lines}{more}",
-            "Run `tack registry fsck --deep --repair`, which marks them as lost, then this command again; what was "
-            "copied is kept",
+            hint,
         )
 
 

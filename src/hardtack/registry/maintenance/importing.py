@@ -201,23 +201,27 @@ def _refer(table: Table, rows: Sequence[tuple[Any, ...]]) -> Script[None]:
                 yield f"UPDATE {table.name} SET {column} = ? WHERE {condition}", (value, *table.key_of(row))
 
 
-async def bring(database: Database, manifest: Manifest, tell: Tell) -> None:
-    """Put everything in, compare it with the manifest, and give the database free to be served from.
+async def put_in(database: Database, manifest: Manifest, tell: Tell) -> None:
+    """Put everything in that is not in yet.
 
     Args:
         tell: tells tables, all of their parts, to a sink.
     Raises:
-        BackupInvalid, CopyDiffers.
+        BackupInvalid: they are not what the manifest says.
     """
     loader = Loader(database, manifest)
     await loader.start()
     every = chosen(manifest)
     await tell(every, loader)
     await tell([table for table in every if table.within], Referrer(database, manifest))
-    await _finish(database, manifest)
 
 
-async def _finish(database: Database, manifest: Manifest) -> None:
+async def finish(database: Database, manifest: Manifest) -> None:
+    """Compare a database with the manifest, and give it free to be served from.
+
+    Raises:
+        CopyDiffers: it is not the same.
+    """
     await database.renumber([(table.name, table.key[0]) for table in tables() if table.numbered])
     found = await database.browse(export, chosen(manifest), Nowhere())
     by_name = {table.name: table for table in found}
