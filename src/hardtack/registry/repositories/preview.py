@@ -38,14 +38,14 @@ def of_manifests(repository: str, digests: Collection[str]) -> Script[Freed]:
         children.update(child for (child,) in rows)
     blobs = size = 0
     for child in children:
-        freed = yield from _freed(home[0], child, gone)
-        if freed is not None:
+        bytes_freed = yield from freed(home[0], child, gone)
+        if bytes_freed is not None:
             blobs += 1
-            size += freed
+            size += bytes_freed
     return Freed(tags, len(gone), blobs, size)
 
 
-def _freed(home: int, child: str, gone: set[str]) -> Script[int | None]:
+def freed(home: int, child: str, gone: Collection[str]) -> Script[int | None]:
     """The size of a blob that would go with some manifests of a repository; None when it would not go."""
     row = yield from first(
         "SELECT b.size FROM link l JOIN blob b ON b.digest = l.digest WHERE l.repository = ? AND l.digest = ?",

@@ -13,6 +13,7 @@ from hardtack.registry.metadata.script import first, hits
 from hardtack.registry.names import is_official
 from hardtack.registry.patterns import check_patterns
 from hardtack.registry.repositories.rows import Details, Namespace, Settings
+from hardtack.registry.retention.rules import check
 
 if TYPE_CHECKING:
     from hardtack.registry.metadata.script import Script
@@ -26,7 +27,7 @@ def checked(settings: Settings) -> dict[str, str]:
     """What is to be written, by column.
 
     Raises:
-        SettingInvalid: a value that cannot be. Rules of retention are checked by `retention.rules`.
+        SettingInvalid: a value that cannot be.
     """
     columns: dict[str, str] = {}
     if settings.visibility is not None:
@@ -41,7 +42,7 @@ def checked(settings: Settings) -> dict[str, str]:
     if settings.immutable is not None:
         columns["immutable"] = "\n".join(check_patterns(settings.immutable))
     if settings.retention is not None:
-        columns["retention"] = settings.retention
+        columns["retention"] = check(settings.retention)
     return columns
 
 
