@@ -18,7 +18,8 @@ from hardtack.registry.admin.shapes import plain
 from hardtack.registry.admin.table import PREFIX, Ask, Endpoint, read_query
 from hardtack.registry.api import bodies
 from hardtack.registry.api.answers import failed, reply
-from hardtack.registry.errors import BadRequest, NoSuchAddress, RegistryError, TooLarge, Unsupported
+from hardtack.registry.errors import BadRequest, NoSuchAddress, ReadOnly, RegistryError, TooLarge, Unsupported
+from hardtack.registry.sender import request_address
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -29,24 +30,21 @@ _BODY_LIMIT = 1 << 20
 _HEADERS = {"Cache-Control": "no-store"}
 
 
-async def answer(service: Service, request: web.BaseRequest, path: str, query: str, address: str) -> web.StreamResponse:
+async def answer(service: Service, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
     """Answer a request below /api/.
 
     Args:
         path: as sent, still percent-encoded.
-        address: of the client.
     """
     try:
-        return await _answer(service, request, path, query, address)
+        return await _answer(service, request, path, query)
     except RegistryError as error:
         return failed(error, _HEADERS)
 
 
-async def _answer(
-    service: Service, request: web.BaseRequest, path: str, query: str, address: str
-) -> web.StreamResponse:
+async def _answer(service: Service, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
     authorization = request.headers.get("Authorization")
-    gate = service.gate
+    gate, address = service.gate, request_address(request)
     caller = gate.anonymous() if authorization is None else await gate.identify(authorization, address)
     if not allowed(caller, Action.ENTER) or caller.must_change:
         raise refusal(caller, Action.ENTER, "")
@@ -59,6 +57,8 @@ async def _answer(
     endpoint = methods.get("GET" if request.method == "HEAD" else request.method)
     if endpoint is None:
         raise Unsupported(methods)
+    if service.read_only and endpoint.method != "GET":
+        raise ReadOnly
     body = await _body(request, endpoint) if endpoint.takes is not None else None
     given = await endpoint.handler(Ask(service, caller, address, parameters, read_query(query), body))
     if endpoint.gives is None:

@@ -16,6 +16,7 @@ from aiohttp.client_exceptions import ClientError
 from aiohttp.http_exceptions import HttpProcessingError
 
 from hardtack.registry.accounts import http as accounts
+from hardtack.registry.admin import answering
 from hardtack.registry.api import routes
 from hardtack.registry.api.answers import reply
 from hardtack.registry.metrics import Count
@@ -81,6 +82,8 @@ class App:
                 return _forbidden()
         if path.startswith("/v2/") or path == "/v2":
             return await routes.answer(self._service, request, path, query)
+        if path.startswith("/api/"):
+            return await answering.answer(self._service, request, path, query)
         if path == Probes.METRICS:
             return await self._probes.answer(request, path)
         if (answer := await accounts.answer(self._service, request, path, query)) is not None:

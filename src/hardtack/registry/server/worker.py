@@ -13,10 +13,16 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import aiohttp
+
 from hardtack.registry.access import OpenGate
 from hardtack.registry.collector import Collector
+from hardtack.registry.events.dispatch import Dispatcher
+from hardtack.registry.events.webhooks import Webhooks
 from hardtack.registry.metadata.store import Metadata
 from hardtack.registry.metrics import Metrics
+from hardtack.registry.net.client import session
+from hardtack.registry.net.filter import AddressFilter
 from hardtack.registry.repositories.pulls import Pulls
 from hardtack.registry.sender import Forwarding
 from hardtack.registry.server.access_log import AccessLog
@@ -47,6 +53,7 @@ RETIRE = signal.SIGUSR2
 
 _RETIREMENT = 3600.0
 _BACKLOG = 1024
+_TELLING = 15.0
 
 
 async def work(
@@ -140,6 +147,7 @@ async def serving(
             stack.push_async_callback(service.pulls.flush)
             beside(stack, service.pulls.run())
             beside(stack, Collector(service).run())
+            beside(stack, _told(service))
         await _listen(stack, sockets, server, service)
         yield Running(service, probes, server)
 
@@ -150,6 +158,13 @@ def _upstreams(service: Service, stack: AsyncExitStack) -> Upstreams:
     upstreams = Upstreams(service.config, service.database, service.metadata, service.blobs, service.metrics)
     stack.push_async_callback(upstreams.close)
     return upstreams
+
+
+async def _told(service: Service) -> None:
+    """Tell webhooks what happens, as long as the worker lives."""
+    timeout = aiohttp.ClientTimeout(total=_TELLING)
+    async with session(AddressFilter(service.config.network.allow), timeout) as to_strangers:
+        await Dispatcher(service.database, Webhooks(service.database), to_strangers).run()
 
 
 def _accounts(settings: Settings, database: Database, stack: AsyncExitStack) -> Accounts | None:
