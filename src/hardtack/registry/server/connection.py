@@ -129,9 +129,11 @@ class Connection(RequestHandler):
 
     def log_access(self, request: web.BaseRequest, response: web.StreamResponse, _: float | None) -> None:
         """Note a request that was answered; aiohttp calls this for every one."""
-        seconds = time.perf_counter() - self._answering if self._answering else 0.0
-        self._answering = 0.0
+        if self.notes is None:
+            self.begin_answer(request)  # what could not be read is answered by aiohttp itself
+        seconds = time.perf_counter() - self._answering
         self._server.journal.answered(request, response.status, response.body_length, seconds)
+        self.notes = None
 
     @property
     def is_waiting(self) -> bool:
