@@ -32,7 +32,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_visible(tmp_path: Path
     root, seen = tmp_path / "root", Seen()
     for number in range(ROUNDS):
         grace = GRACES[number % len(GRACES)]
-        with our_registry(root, "--grace", grace) as registry, at_work(registry, ledgers):
+        with our_registry(root, "--grace", grace, "--undelete", grace) as registry, at_work(registry, ledgers):
             time.sleep(chance.uniform(0.01, 0.8))
             kill(registry, chance)
         if grace == "0.2s":

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,7 @@ import pytest
 
 from hardtack.oci.digest import Digest
 from hardtack.registry.collector import Collector, Freed
-from support.our_registry import Client, our_registry
+from support.our_registry import our_registry
 from support.registry_worker import Worker, registry_worker
 
 NEVER = 1e9
@@ -154,59 +152,3 @@ def test_a_server_collects_by_itself(tmp_path: Path) -> None:
         while files(registry.root):
             assert time.monotonic() < end
             time.sleep(0.1)
-
-
-def test_what_is_tagged_can_be_pulled_while_others_push_delete_and_collect(tmp_path: Path) -> None:
-    """Clients push, delete and check the same few layers, with a grace so short that everything is collected."""
-    layers = [bytes([number]) * 4000 for number in range(6)]
-    wrong: list[str] = []
-    with our_registry(tmp_path / "root", "--grace", "0.3", "--undelete", "0s") as registry:
-
-        def work(seed: int) -> None:
-            chance = random.Random(seed)
-            client = Client(registry.host)
-            end = time.monotonic() + 6
-            while time.monotonic() < end:
-                name, tag = f"c/model{chance.randrange(2)}", f"t{chance.randrange(4)}"
-                what = chance.random()
-                if what < 0.45:
-                    _push(client, name, tag, chance.sample(layers, 2), wrong)
-                elif what < 0.7:
-                    found = client("HEAD", f"/v2/{name}/manifests/{tag}").headers.get("docker-content-digest")
-                    if found:
-                        client("DELETE", f"/v2/{name}/manifests/{found}")
-                else:
-                    _check(client, name, tag, wrong)
-
-        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(5)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        for name in ("c/model0", "c/model1"):
-            for tag in range(4):
-                _check(registry.client, name, f"t{tag}", wrong)
-    assert wrong == []
-
-
-def _push(client: Client, name: str, tag: str, layers: list[bytes], wrong: list[str]) -> None:
-    try:
-        client.push_image(name, tag, layers)
-    except AssertionError as error:
-        # A push may find that what it counted on was deleted meanwhile, and is told so; nothing else may go wrong.
-        if "MANIFEST_BLOB_UNKNOWN" not in str(error):
-            wrong.append(str(error))
-
-
-def _check(client: Client, name: str, tag: str, wrong: list[str]) -> None:
-    manifest = client("GET", f"/v2/{name}/manifests/{tag}")
-    if manifest.status != 200:
-        return
-    digest = manifest.headers["docker-content-digest"]
-    for part in (manifest.json()["config"], *manifest.json()["layers"]):
-        blob = client("GET", f"/v2/{name}/blobs/{part['digest']}")
-        if blob.status == 200 and Digest.of(blob.body) == part["digest"]:
-            continue
-        # It may have been deleted between the two requests: then the manifest is gone as well.
-        if client("HEAD", f"/v2/{name}/manifests/{digest}").status == 200:
-            wrong.append(f"{name}:{tag} lacks {part['digest']}: {blob.status}")
