@@ -85,8 +85,8 @@ def test_what_the_parent_holds_is_not_changed_by_a_reload() -> None:
         Config(data=DataSection("/b"), server=ServerSection(listen=(":2",), read_only=True)), parse_listen(":2"), True
     )
     found, kept = merged(old, new)
-    assert kept == ["[server] listen", "[data] root"]
+    assert kept == ["[server] listen", "[data] root", "[access] mode"]
     assert found.root == "/a"
     assert found.addresses == old.addresses
     assert found.config.server.read_only
-    assert found.open_to_all
+    assert not found.open_to_all

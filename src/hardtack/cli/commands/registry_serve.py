@@ -115,6 +115,8 @@ def _announcer(streams: Streams) -> Callable[[Settings, list[tuple[str, int]], s
 
 def announcement(settings: Settings, places: list[tuple[str, int]], password: str = "") -> str:
     """What is said at the start."""
+    from hardtack.registry.server.stores import described
+
     host, port = places[0]
     everywhere = host in ("0.0.0.0", "::")
     name = "localhost" if settings.on_loopback or everywhere else _bracketed(host)
@@ -125,7 +127,7 @@ def announcement(settings: Settings, places: list[tuple[str, int]], password: st
         f"  page     {page}",
         f"  push     tack push {name}:{port}/NAME:TAG",
         f"  access   {_access(settings)}",
-        f"  data     {settings.root}",
+        f"  data     {described(settings.config)}",
         f"  workers  {settings.workers}, until ctrl-c or SIGTERM",
     ]
     if password:

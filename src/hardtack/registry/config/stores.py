@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from hardtack.registry.config.options import FLAG, NO_SECRET, SECRET, TEXT, URL, option
+from hardtack.registry.config.options import FLAG, NO_SECRET, SECRET, TEXT, URL, duration, option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +47,12 @@ class BlobsSection:
     secret_key: str = option(SECRET, NO_SECRET, "The secret that belongs to the access key")
     redirect: bool = option(
         FLAG, False, "Send clients to the store for large blobs, instead of passing the bytes through this process"
+    )
+    redirect_endpoint: str = option(
+        URL, "", "The store's address as clients know it, when it is another than the registry's own"
+    )
+    redirect_life: float = option(
+        duration(1, 604_800), 1200.0, "How long an address that a client is sent to is good for"
     )
 
     def problems(self) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ from hardtack.registry.config.document import Problem
 from hardtack.registry.config.options import STDERR
 from hardtack.registry.errors import CannotServe
 from hardtack.registry.server.settings import listen_on
+from hardtack.registry.server.stores import described
 from hardtack.registry.server.tls import make_context
 
 if TYPE_CHECKING:
@@ -97,6 +98,11 @@ def _extras(config: Config) -> Iterator[Problem]:
         (config.blobs.s3, "[blobs]", "s3", "aiobotocore", "s3"),
         (config.oidc.issuer, "[oidc]", "issuer", "joserfc", "oidc"),
     )
-    for value, section, key, module, extra in wanted:
-        if value and importlib.util.find_spec(module) is None:
-            yield Problem(section, key, f"needs the Python module {module}: install hardtack[{extra}]")
+    missing = [row for row in wanted if row[0] and importlib.util.find_spec(row[3]) is None]
+    for _, section, key, module, extra in missing:
+        yield Problem(section, key, f"needs the Python module {module}: install hardtack[{extra}]")
+    if not missing:
+        try:
+            described(config)
+        except CannotServe as error:
+            yield Problem("[metadata] or [blobs]", "", str(error))

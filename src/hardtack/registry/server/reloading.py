@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hardtack.registry.server.settings import Settings
 
-# Two generations of workers serve side by side for a while, so they need the same port and the same data.
+# Two generations of workers serve side by side for a while, so they need the same port and the same data; and nobody
+# is let in to what was closed by a signal.
 _KEPT = (("server", "listen"), ("data", "root"), ("metadata", "url"), ("blobs", "s3"), ("blobs", "endpoint"))
 
 
@@ -24,4 +25,13 @@ def merged(present: Settings, wanted: Settings) -> tuple[Settings, list[str]]:
         if old != new:
             kept.append(f"[{section}] {key}")
             config = replace(config, **{section: replace(getattr(config, section), **{key: old})})
-    return replace(wanted, config=config, addresses=present.addresses, mode=present.mode), kept
+    if (wanted.open_to_all, wanted.accounts) != (present.open_to_all, present.accounts):
+        kept.append("[access] mode")
+    return replace(
+        wanted,
+        config=config,
+        addresses=present.addresses,
+        open_to_all=present.open_to_all,
+        accounts=present.accounts,
+        mode=present.mode,
+    ), kept
