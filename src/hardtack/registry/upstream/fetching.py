@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hardtack.registry")
 
-_PULSE = 3.0
-_DEAD = 12.0
+_PULSE = 2.0
+_DEAD = 8.0
 _POLL = 0.05
 _PIECE = 1 << 20
 
