@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,8 @@ import pytest
 
 from hardtack.oci.digest import Digest
 from support.our_registry import TACK, Client, OurRegistry, our_registry
+from support.postgres_server import postgres_server
+from support.weed import weed
 
 
 def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:
@@ -38,6 +42,7 @@ class Configured:
     def __init__(self, registry: OurRegistry, file: Path) -> None:
         self.registry = registry
         self.client = registry.client
+        self.path = str(file)
         self._file = file
 
     def reload(self, text: str, said: str = "was read again and is in use") -> None:
@@ -213,6 +218,30 @@ def test_the_registry_says_whether_it_is_ready(tmp_path: Path) -> None:
         digest = Digest.of(b"first second")
         answer = running.client("PUT", f"{location}?digest={digest}", b"second")
         assert answer.status == 201
+
+
+def test_replicas_on_one_database_and_store_share_everything_and_say_when_they_are_gone(tmp_path: Path) -> None:
+    server, place = postgres_server(), weed().settings()
+    name = f"operation_{uuid.uuid4().hex}"
+    asyncio.run(server.execute(f"CREATE DATABASE {name}"))
+    (tmp_path / "key").write_text(place.secret_key)
+    text = (
+        f"[server]\nworkers = 1\n[metadata]\nurl = '{server.url(name)}'\n[blobs]\ns3 = 's3://{place.bucket}/"
+        f"{place.prefix}'\nendpoint = '{place.endpoint}'\naccess_key = '{place.access_key}'\nsecret_key_file = 'key'\n"
+    )
+    with configured(tmp_path, text) as one, our_registry(tmp_path / "b", "--config", one.path, workers=0) as two:
+        one.client.push_image("replicas/app", "v1", [os.urandom(100_000)])
+        assert two.client("GET", "/v2/replicas/app/manifests/v1").status == 200
+        assert not list((tmp_path / "b").iterdir())
+        assert two.client("GET", "/readyz").status == 200
+        server.stop(signal.SIGQUIT)
+        try:
+            answer = eventually(lambda: (a := two.client("GET", "/readyz")).status == 503 and a)
+            assert answer.json()["problems"][0].startswith("database: ")
+            assert two.client("GET", "/readyz", X_Forwarded_For="192.0.2.1").status == 503
+        finally:
+            server.start()
+        eventually(lambda: two.client("GET", "/readyz").status == 200)
 
 
 def test_a_line_is_written_for_every_request_whichever_way_it_was_answered(tmp_path: Path) -> None:
