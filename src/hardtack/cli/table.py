@@ -107,8 +107,12 @@ GROUPS: dict[str, tuple[str, Table]] = {
         {
             "serve": ("registry_serve", "Serve a registry over HTTP or HTTPS"),
             "backup": ("registry_backup", "Back a registry up while it serves"),
+            "fsck": ("registry_fsck", "Check a registry, and repair it"),
             "restore": ("registry_restore", "Fill an empty registry from a backup"),
             "migrate": ("registry_migrate", "Copy a registry to another database and storage"),
+            "gc": ("registry_gc", "Free the space of what a registry no longer needs"),
+            "retention": ("registry_retention", "Delete what the rules of retention let go"),
+            "why": ("registry_why", "Show why a registry keeps a blob or a manifest"),
         },
     ),
     "registry config": (
@@ -141,6 +145,28 @@ GROUPS: dict[str, tuple[str, Table]] = {
             "remove-member": ("registry_org:remove-member", "Take users out of an organisation and its teams"),
             "rm": ("registry_org:rm", "Delete organisations with their teams and robots"),
             "show": ("registry_org:show", "Show everything about organisations"),
+        },
+    ),
+    "registry namespace": (
+        "Manage the namespaces of a registry",
+        {
+            "ls": ("registry_namespace:ls", "List namespaces for which something is set"),
+            "set": ("registry_namespace:set", "Limit what a namespace may use, or say who sees what is new in it"),
+            "show": ("registry_namespace:show", "Show namespaces and what they use"),
+        },
+    ),
+    "registry repo": (
+        "Manage the repositories of a registry",
+        {
+            "create": ("registry_repo:create", "Create an empty repository"),
+            "delete": ("registry_repo:delete", "Delete a repository with everything in it"),
+            "deleted": ("registry_repo:deleted", "List what can be brought back"),
+            "history": ("registry_repo:history", "Show what tags have pointed to, when, and by whom"),
+            "ls": ("registry_repo:ls", "List repositories"),
+            "rename": ("registry_repo:rename", "Give a repository another name, in the same namespace or another"),
+            "restore": ("registry_repo:restore", "Bring back what was deleted"),
+            "set": ("registry_repo:set", "Change what is set for a repository"),
+            "show": ("registry_repo:show", "Show everything about a repository"),
         },
     ),
     "registry robot": (

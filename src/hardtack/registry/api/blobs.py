@@ -7,19 +7,22 @@ Source: OCI distribution-spec 1.1, "Pulling blobs", "Deleting Blobs"; RFC 9110, 
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from hardtack.registry.api import ranges
 from hardtack.registry.api.answers import VERSION_HEADERS, reply
 from hardtack.registry.api.digests import digest_of
 from hardtack.registry.api.sending import BlobResponse
-from hardtack.registry.errors import BlobUnknown, RepositoryUnknown
+from hardtack.registry.errors import BlobUnknown, RegistryError, RepositoryUnknown
+from hardtack.registry.loss import lose_missing
 from hardtack.registry.upstream.sending import ArrivingResponse
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from hardtack.oci.digest import Digest
+    from hardtack.registry.blobs.interface import OpenBlob
     from hardtack.registry.service import Call
     from hardtack.registry.upstream.blobs import Offer
 
@@ -52,11 +55,21 @@ async def get(call: Call) -> web.StreamResponse:
             return reply(416, {**headers, "Content-Range": f"bytes */{size}"})
     if offer is not None and (reader := await offer.begin(*(part or (0, size)))) is not None:
         return ArrivingResponse(reader, part is not None, {**VERSION_HEADERS, **headers}, call.service.limits.body_idle)
-    blob = await call.service.blobs.open(digest, part)
+    blob = await _opened(call, digest, part)
     if location := blob.location():
         blob.close()
         return reply(307, {"Location": location, "Docker-Content-Digest": str(digest)})
     return BlobResponse(blob, part, {**VERSION_HEADERS, **headers}, call.service.limits.body_idle)
+
+
+async def _opened(call: Call, digest: Digest, part: tuple[int, int] | None) -> OpenBlob:
+    try:
+        return await call.service.blobs.open(digest, part)
+    except BlobUnknown:
+        # Linked to, and gone from the storage: from now on HEAD says so too, and clients push it again.
+        with contextlib.suppress(RegistryError):
+            await lose_missing(call.service.database, call.service.blobs, digest)
+        raise
 
 
 def _head(headers: dict[str, str], size: int) -> web.Response:

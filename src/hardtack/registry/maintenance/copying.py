@@ -138,7 +138,8 @@ class Copier:
                 self.outcome.damaged.append((digest, "its bytes are gone"))
             return
         try:
-            self.outcome.size += await self._transfer(source, digest)
+            size = await self._transfer(source, digest)
+            self.outcome.size += size
             self.outcome.blobs += 1
         except DigestInvalid:
             self.outcome.damaged.append((digest, "its bytes are others than its digest says"))
