@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardtack.registry.errors import RegistryError
+from hardtack.registry.metrics import Count
 from hardtack.registry.repositories.store import Repositories
 from hardtack.registry.repositories.undelete import Undelete
 
@@ -75,13 +76,17 @@ class Collector:
             await asyncio.sleep(_BREATH)
         while gone := await metadata.drop_blobs(grace, self._service.blobs.remove):
             freed.blobs += len(gone)
-            freed.size += sum(size for _, size in gone)
+            size = sum(size for _, size in gone)
+            freed.size += size
+            self._service.metrics.add(Count.COLLECTED_BLOBS, len(gone))
+            self._service.metrics.add(Count.COLLECTED_BYTES, size)
             await asyncio.sleep(_BREATH)
         await self._service.blobs.sweep()
         if thorough:
             while names := await metadata.drop_repositories(grace):
                 freed.repositories += len(names)
                 await asyncio.sleep(_BREATH)
+        self._service.metrics.add(Count.COLLECTIONS)
         if freed.blobs:
             log.info("collected %d blobs, %d bytes", freed.blobs, freed.size)
         return freed

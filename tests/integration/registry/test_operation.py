@@ -205,6 +205,10 @@ def test_the_registry_says_whether_it_is_ready(tmp_path: Path) -> None:
         assert client("GET", "/healthz").json() == {"status": "ok"}
         assert client("GET", "/readyz").json() == {"status": "ready"}
         assert client("POST", "/readyz").status == 405
+        (registry.root / "uploads").rename(registry.root / "elsewhere")
+        assert "blobs: " in eventually(lambda: client("GET", "/readyz").json().get("problems"))[0]
+        (registry.root / "elsewhere").rename(registry.root / "uploads")
+        eventually(lambda: client("GET", "/readyz").status == 200)
         location = client("POST", "/v2/drain/app/blobs/uploads/").headers["location"]
         began = time.monotonic()
         registry.process.terminate()

@@ -78,6 +78,10 @@ class FileBlobs:
         self.hashers = ThreadPoolExecutor(_HASHERS, "registry-hashes")
         self._running: OrderedDict[str, Running] = OrderedDict()
 
+    async def check(self) -> None:
+        for folder in (self._uploads, self._trash):
+            await self.run(os.stat, folder)
+
     async def close(self) -> None:
         self._threads.shutdown()
         self.hashers.shutdown()

@@ -167,6 +167,10 @@ class Blobs(Protocol):
         """Every blob that is there, in the order of digests, with its size. What comes meanwhile may be missed."""
         ...
 
+    async def check(self) -> None:
+        """Find out whether the storage answers. Raises StorageBroken or OSError when it does not."""
+        ...
+
     async def close(self) -> None:
         """Let go of threads and connections."""
         ...

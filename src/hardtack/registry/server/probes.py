@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-import uuid
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -79,7 +78,7 @@ class Probes:
         problems = []
         for name, question in (
             ("database", self._service.database.read(_nothing)),
-            ("blobs", self._service.blobs.received(str(uuid.uuid4()))),
+            ("blobs", self._service.blobs.check()),
         ):
             try:
                 async with asyncio.timeout(_PATIENCE):

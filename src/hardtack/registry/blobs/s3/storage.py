@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+import uuid
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -73,6 +74,9 @@ class S3Blobs:
             await bucket.close()
             raise
         return cls(settings, bucket)
+
+    async def check(self) -> None:
+        await self.received(str(uuid.uuid4()))
 
     async def close(self) -> None:
         await self._bucket.close()
