@@ -51,7 +51,8 @@ def begin_asking(repository: str, reference: str, now: float, life: float) -> Sc
     """Be the one who asks. Returns whether nobody else does, or has for longer than a life."""
     return (
         yield from hits(
-            "INSERT INTO upstream_seen VALUES (?, ?, ?, ?) ON CONFLICT (repository, reference) DO UPDATE"
+            "INSERT INTO upstream_seen (repository, reference, found, checked) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (repository, reference) DO UPDATE"
             " SET found = excluded.found, checked = excluded.checked"
             " WHERE upstream_seen.found <> ? OR upstream_seen.checked < ? OR upstream_seen.checked > ? RETURNING found",
             repository,
@@ -76,7 +77,8 @@ def stop_asking(repository: str, reference: str) -> Script[None]:
 def saw(repository: str, reference: str, found: bool, now: float) -> Script[None]:
     """Note that the upstream was asked; forget what was noted so long ago that nobody believes it."""
     yield (
-        "INSERT INTO upstream_seen VALUES (?, ?, ?, ?) ON CONFLICT (repository, reference) DO UPDATE"
+        "INSERT INTO upstream_seen (repository, reference, found, checked) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (repository, reference) DO UPDATE"
         " SET found = excluded.found, checked = excluded.checked",
         (repository, reference, int(found), now),
     )
