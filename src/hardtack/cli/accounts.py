@@ -49,14 +49,15 @@ def administer(args: Args, work: Callable[[Accounts, By], Awaitable[T]], create:
 
             accounts = Accounts(registry.database, registry.config)
             try:
-                return await work(accounts, By.shell(_user()))
+                return await work(accounts, By.shell(user_name()))
             finally:
                 await accounts.close()
 
     return asyncio.run(run())
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Who runs this, by name, or by number when there is none."""
     import os
     import pwd
 

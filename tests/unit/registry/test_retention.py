@@ -40,7 +40,6 @@ def facts(
     latest = {name: NOW - age * DAY for name, age in pulled.items()}
     return Facts(
         "a/b",
-        "",
         immutable,
         tuple(
             TagFacts(tag, name, NOW - age * DAY, max(latest.get(tag, 0.0), latest.get(name, 0.0)))

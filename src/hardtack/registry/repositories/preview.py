@@ -7,7 +7,7 @@ collector will have freed when the time for undeleting what is removed is over a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hardtack.registry.metadata.script import first, hits
 from hardtack.registry.repositories.rows import Freed
@@ -95,3 +95,35 @@ def of_repository(repository: str) -> Script[Freed]:
         home,
     )
     return Freed(*counts[0], *rows[0])
+
+
+class Collectable(NamedTuple):
+    """What a round of the collector would take now; `size` is bytes of blobs."""
+
+    uploads: int
+    graves: int
+    blobs: int
+    size: int
+
+
+def of_collection(now: float, grace: float, upload_life: float, undelete: float) -> Script[Collectable]:
+    """What a round of the collector would take. Looks at every blob, so it is for somebody who asks, not for a page."""
+    rows = yield (
+        "SELECT (SELECT count(*) FROM upload WHERE touched < ? AND finished = 0),"
+        " (SELECT count(*) FROM grave WHERE deleted < ?)",
+        (now - upload_life, now - undelete),
+    )
+    uploads, graves = rows[0]
+    idle = now - grace
+    rows = yield (
+        "SELECT count(*), CAST(coalesce(sum(b.size), 0) AS BIGINT) FROM blob b WHERE (b.idle IS NULL OR b.idle < ?)"
+        " AND NOT EXISTS (SELECT 1 FROM link l JOIN repository r ON r.id = l.repository"
+        " WHERE l.digest = b.digest AND r.name < '~' AND (l.idle IS NULL OR l.idle >= ? OR EXISTS"
+        " (SELECT 1 FROM upload u WHERE u.repository = r.name AND u.finished = 0 AND u.touched >= ?)))"
+        " AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.digest = b.digest AND u.digest <> '' AND u.finished = 0"
+        " AND u.touched >= ?)"
+        " AND NOT EXISTS (SELECT 1 FROM grave_need n JOIN grave g ON g.id = n.grave"
+        " WHERE n.child = b.digest AND n.held = 1 AND g.deleted >= ?)",
+        (idle, idle, idle, now - upload_life, min(now - undelete, idle)),
+    )
+    return Collectable(uploads, graves, *rows[0])

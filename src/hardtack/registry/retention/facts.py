@@ -33,7 +33,6 @@ class Facts(NamedTuple):
     """Everything about one repository."""
 
     repository: str
-    rules: str
     immutable: tuple[str, ...]
     tags: tuple[TagFacts, ...]
     manifests: tuple[ManifestFacts, ...]
@@ -41,10 +40,10 @@ class Facts(NamedTuple):
 
 def gather(repository: str) -> Script[Facts | None]:
     """The facts of a repository; None when there is none of that name."""
-    home = yield from first("SELECT id, retention, immutable FROM repository WHERE name = ?", repository)
+    home = yield from first("SELECT id, immutable FROM repository WHERE name = ?", repository)
     if home is None:
         return None
-    number, rules, immutable = home
+    number, immutable = home
     rows = yield "SELECT subject, latest FROM pulled WHERE repository = ?", (number,)
     pulls: dict[str, float] = dict(rows)
     tags = yield "SELECT name, digest, updated FROM tag WHERE repository = ? ORDER BY name", (number,)
@@ -61,7 +60,6 @@ def gather(repository: str) -> Script[Facts | None]:
         parents.setdefault(child, []).append(parent)
     return Facts(
         repository,
-        rules,
         tuple(filter(None, immutable.split("\n"))),
         tuple(
             TagFacts(name, digest, updated, max(pulls.get(name, 0.0), pulls.get(digest, 0.0)))

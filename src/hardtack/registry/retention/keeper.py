@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
-from hardtack.registry.errors import RegistryError
+from hardtack.registry.errors import RegistryError, SettingInvalid
 from hardtack.registry.metadata.script import first
 from hardtack.registry.retention import removing
 from hardtack.registry.retention.facts import gather
@@ -63,9 +63,10 @@ class Retention:
 
     async def plan(self, repository: str) -> Plan | None:
         """What would become of everything in a repository; None when no rule is for it, or it does not exist."""
-        facts = await self._db.browse(gather, repository)
-        rules = rules_for(repository, facts.rules, self._rules) if facts is not None else ()
-        if facts is None or not rules:
+        own = await self._db.read(_own_rules, repository)
+        rules = () if own is None else rules_for(repository, own, self._rules)
+        facts = await self._db.browse(gather, repository) if rules else None
+        if facts is None:
             return None
         now = self._db.now()
         judgement = await asyncio.to_thread(judge, facts, rules, now)
@@ -129,12 +130,24 @@ class Retention:
         after = ""
         while names := await self.repositories(after):
             for name in names:
-                plan = await self.plan(name)
-                if plan is not None and any(not verdict.stays for verdict in (*plan.judgement[0], *plan.judgement[1])):
-                    outcome = await self.apply(plan)
-                    log.info("retention in %s: %d tags and %d manifests are gone", name, *outcome[:2])
+                await self._one(name)
                 await asyncio.sleep(_BREATH)
             after = names[-1]
+
+    async def _one(self, name: str) -> None:
+        try:
+            plan = await self.plan(name)
+        except SettingInvalid as error:
+            log.warning("retention in %s: %s", name, error)
+            return
+        if plan is not None and not all(verdict.stays for part in plan.judgement for verdict in part):
+            outcome = await self.apply(plan)
+            log.info("retention in %s: %d tags and %d manifests are gone", name, outcome.tags, outcome.manifests)
+
+
+def _own_rules(repository: str) -> Script[str | None]:
+    row = yield from first("SELECT retention FROM repository WHERE name = ?", repository)
+    return None if row is None else row[0]
 
 
 def _concerned(every: bool, after: str, limit: int) -> Script[list[str]]:
