@@ -56,14 +56,14 @@ def _show(args: Args, streams: Streams) -> int:
 def _set(args: Args, streams: Streams) -> int:
     """Set something for one."""
     from hardtack.cli.registry_work import on_registry
-    from hardtack.cli.values import bytes_of
     from hardtack.errors import TackError
+    from hardtack.registry.config.units import count_bytes
 
     name = args.args[0]
     try:
-        quota = None if args.quota in ("", "none") else int(bytes_of(args.quota))
+        quota = None if args.quota in ("", "none") else count_bytes(args.quota)
     except ValueError as error:
-        raise TackError(f'"{args.quota}" is no size: {error}', "Write one such as 50GB, or none") from error
+        raise TackError(f'"{args.quota}" is no quota: it {error}', "Or write none") from error
 
     async def work(registry: Work) -> None:
         if "quota" in args.given:

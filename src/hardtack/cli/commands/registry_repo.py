@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hardtack.cli.accounts import LISTING
-from hardtack.cli.parse import BOOL, INT, LIST, STRING, Command, Flag
+from hardtack.cli.parse import BOOL, LIST, STRING, Command, Flag
 from hardtack.cli.registry_root import WHERE
 
 TYPE_CHECKING = False
@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
     from hardtack.cli.parse import Args, Streams
     from hardtack.cli.registry_work import Work
-    from hardtack.registry.metadata.graves import Grave
-    from hardtack.registry.metadata.rows import TagEvent
-    from hardtack.registry.repositories.rows import Change, Freed, Listed, Restored, Settings
+    from hardtack.registry.repositories.rows import Freed, Listed, Settings
 
 _README_LIMIT = 100_001
 _SAID = (
@@ -171,71 +169,6 @@ def _delete(args: Args, streams: Streams) -> int:
     return 0
 
 
-def _deleted(args: Args, streams: Streams) -> int:
-    """List what can be brought back."""
-    from hardtack.cli.accounts import moment, show
-    from hardtack.cli.registry_work import on_registry
-
-    async def work(registry: Work) -> list[Grave]:
-        await registry.details(args.args[0])
-        found: list[Grave] = []
-        while page := await registry.undelete.graves(
-            args.args[0], (found[-1].deleted, found[-1].id) if found else None, 500
-        ):
-            found += page
-        return found
-
-    rows = [
-        {"Digest": one.digest, "Tags": ", ".join(one.tags), "Deleted": moment(one.deleted), "By": one.deleted_by}
-        for one in on_registry(args, work)
-    ]
-    headers = {name: name.upper() for name in ("Digest", "Tags", "Deleted", "By")}
-    return show(args, streams, rows, headers, list(headers))
-
-
-def _restore(args: Args, streams: Streams) -> int:
-    """Bring something back."""
-    from hardtack.cli.registry_work import on_registry
-
-    name, *references = args.args
-
-    async def work(registry: Work) -> list[Restored]:
-        found = []
-        for reference in references:
-            found.append(await registry.undelete.restore(name, reference, registry.who))
-            await registry.note("manifest.restore", name, reference)
-        return found
-
-    for back in on_registry(args, work):
-        for digest in back.digests:
-            streams.out.write(f"{name}@{digest}\n")
-        for tag in back.tags:
-            streams.out.write(f"{name}:{tag}\n")
-    return 0
-
-
-def _history(args: Args, streams: Streams) -> int:
-    """Say what became of tags."""
-    from hardtack.cli.accounts import moment, show
-    from hardtack.cli.registry_work import on_registry
-    from hardtack.registry.metadata.reading import tag_history
-
-    async def work(registry: Work) -> list[Change] | list[TagEvent]:
-        name, *tag = args.args
-        await registry.details(name)
-        if tag:
-            return await registry.database.browse(tag_history, name, tag[0], args.last)
-        return await registry.repositories.history(name, limit=args.last)
-
-    rows = [
-        {"Tag": getattr(one, "tag", "") or getattr(one, "name", ""), "When": moment(one.moment), "Who": one.who}
-        | {"Digest": one.digest or "deleted"}
-        for one in on_registry(args, work)
-    ]
-    headers = {name: name.upper() for name in ("Tag", "When", "Who", "Digest")}
-    return show(args, streams, rows, headers, list(headers))
-
-
 _ONE = "[OPTIONS] REPOSITORY"
 
 VERBS: dict[str, tuple[Command, Callable[[Args, Streams], int]]] = {
@@ -253,17 +186,6 @@ VERBS: dict[str, tuple[Command, Callable[[Args, Streams], int]]] = {
             1,
         ),
         _delete,
-    ),
-    "deleted": (Command(_ONE, "List what can be brought back", LISTING, 1, 1), _deleted),
-    "history": (
-        Command(
-            "[OPTIONS] REPOSITORY [TAG]",
-            "Show what tags have pointed to, when, and by whom",
-            (*LISTING, Flag("last", "n", INT, "number", "Show so many changes", default=100)),
-            1,
-            2,
-        ),
-        _history,
     ),
     "ls": (
         Command(
@@ -284,10 +206,6 @@ VERBS: dict[str, tuple[Command, Callable[[Args, Streams], int]]] = {
             details="Rights, webhooks and rules that name the repository do not follow.",
         ),
         _rename,
-    ),
-    "restore": (
-        Command("[OPTIONS] REPOSITORY TAG|DIGEST [TAG|DIGEST...]", "Bring back what was deleted", WHERE, 2),
-        _restore,
     ),
     "set": (Command(_ONE, "Change what is set for a repository", (*WHERE, *_SAID, *_MORE), 1, 1), _set),
     "show": (Command(_ONE, "Show everything about a repository", WHERE, 1, 1), _show),

@@ -30,7 +30,7 @@ _MOST = 100_000
 
 
 class Pulls:
-    """The counter of one worker. Without a database it counts nothing, for those who only look."""
+    """The counter of one worker. Without a database what it counts is thrown away: a registry that is only read."""
 
     def __init__(self, database: Database | None = None) -> None:
         self._db = database

@@ -19,11 +19,15 @@ from hardtack.registry.access import OpenGate
 from hardtack.registry.collector import Collector
 from hardtack.registry.events.dispatch import Dispatcher
 from hardtack.registry.events.webhooks import Webhooks
+from hardtack.registry.maintenance.importing import expect_whole
+from hardtack.registry.maintenance.presence import say_that_we_serve
+from hardtack.registry.maintenance.scrub import Scrubber
 from hardtack.registry.metadata.store import Metadata
 from hardtack.registry.metrics import Metrics
 from hardtack.registry.net.client import session
 from hardtack.registry.net.filter import AddressFilter
 from hardtack.registry.repositories.pulls import Pulls
+from hardtack.registry.retention.keeper import Retention
 from hardtack.registry.sender import Forwarding
 from hardtack.registry.server.access_log import AccessLog
 from hardtack.registry.server.admission import OPEN
@@ -124,16 +128,17 @@ async def serving(
     config = settings.config
     async with contextlib.AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(config))
+        await expect_whole(stores.database)
         accounts = _accounts(settings, stores.database, stack) if gate is None else None
         service = Service(
             stores.database,
-            Metadata(stores.database),
+            Metadata(stores.database, config.access.default_visibility),
             stores.blobs,
             gate or (OpenGate() if accounts is None else accounts.gate),
             config.limits,
             config,
             metrics or Metrics(),
-            Pulls(stores.database),
+            Pulls(None if config.server.read_only else stores.database),
         )
         service = replace(service, accounts=accounts)
         if config.upstream:
@@ -142,11 +147,14 @@ async def serving(
         local_only, probes = not settings.open_to_all and accounts is None, Probes(service)
         app = App(service, Pages(service), probes, local_only, settings.debug)
         server = Server(app.handle, QuickLane(service, local_only), config.limits, journal)
+        stack.push_async_callback(service.pulls.flush)
         stack.push_async_callback(server.end)
+        beside(stack, service.pulls.run())
         if not service.read_only:
-            stack.push_async_callback(service.pulls.flush)
-            beside(stack, service.pulls.run())
             beside(stack, Collector(service).run())
+            beside(stack, Retention(stores.database, config).run())
+            beside(stack, Scrubber(service).run())
+            beside(stack, say_that_we_serve(stores.database))
             beside(stack, _told(service))
         await _listen(stack, sockets, server, service)
         yield Running(service, probes, server)
