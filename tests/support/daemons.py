@@ -50,14 +50,14 @@ def call(words: list[str], check: bool = True) -> subprocess.CompletedProcess[st
 
 
 @contextmanager
-def dockerd(folder: Path) -> Iterator[Docker]:
+def dockerd(folder: Path, *options: str) -> Iterator[Docker]:
     """Debian's docker daemon on a socket in `folder`; ended, and unmounted, by the process id that we got."""
     program = "/usr/sbin/dockerd"
     if not Path(program).exists() or os.geteuid() != 0:
         pytest.skip("needs root and dockerd (Debian: docker.io)")
     socket = folder / "docker.sock"
     words = [program, "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
-    words += ["-H", f"unix://{socket}", "--bridge", "none", "--iptables=false", "--ip6tables=false"]
+    words += ["-H", f"unix://{socket}", "--bridge", "none", "--iptables=false", "--ip6tables=false", *options]
     environment = os.environ | {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
     with open(folder / "log", "wb") as log:
         daemon = subprocess.Popen(words, env=environment, stdout=log, stderr=log)
