@@ -67,8 +67,9 @@ async def _opened(call: Call, digest: Digest, part: tuple[int, int] | None) -> O
         return await call.service.blobs.open(digest, part)
     except BlobUnknown:
         # Linked to, and gone from the storage: from now on HEAD says so too, and clients push it again.
-        with contextlib.suppress(RegistryError):
-            await lose_missing(call.service.database, call.service.blobs, digest)
+        if not call.service.read_only:
+            with contextlib.suppress(RegistryError):
+                await lose_missing(call.service.database, call.service.blobs, digest)
         raise
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardtack.registry.config.access import AccessSection, OidcSection
 from hardtack.registry.config.limits import Limits
+from hardtack.registry.config.maintenance import MaintenanceSection
 from hardtack.registry.config.options import PATH, STDERR, Option, Secret, options
 from hardtack.registry.config.server import DataSection, ServerSection, TlsSection
 from hardtack.registry.config.stores import BlobsSection, MetadataSection
@@ -43,6 +44,7 @@ class Config:
     upstream: tuple[Upstream, ...] = ()
     network: NetworkSection = field(default_factory=NetworkSection)
     webhooks: WebhooksSection = field(default_factory=WebhooksSection)
+    maintenance: MaintenanceSection = field(default_factory=MaintenanceSection)
 
 
 @dataclass(frozen=True, slots=True)
