@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 from bisect import bisect_left
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -79,6 +80,15 @@ _CELLS = _TIMES + len(KINDS) * _PER_TIME
 _CELL = 8
 
 
+@lru_cache(maxsize=4096)
+def _places(method: str, kind: str, status: int) -> tuple[int, int]:
+    """Where a request is counted, and where its times begin."""
+    place = _KIND.get(kind, len(KINDS) - 1)
+    of_method = _METHOD.get(method, len(METHODS) - 1) * _PER_METHOD
+    of_status = _STATUS.get(status, _PER_METHOD - 1)
+    return _REQUESTS + place * _PER_KIND + of_method + of_status, _TIMES + place * _PER_TIME
+
+
 class Metrics:
     """One process's row.
 
@@ -101,14 +111,15 @@ class Metrics:
 
     def request(self, method: str, kind: str, status: int, seconds: float, received: int, sent: int) -> None:
         """A request was answered."""
-        cells, place = self._cells, _KIND.get(kind, len(KINDS) - 1)
-        status_place = _STATUS.get(status, _PER_METHOD - 1)
-        cells[_REQUESTS + place * _PER_KIND + _METHOD.get(method, len(METHODS) - 1) * _PER_METHOD + status_place] += 1
-        start = _TIMES + place * _PER_TIME
-        cells[start + bisect_left(BUCKETS, seconds)] += 1
-        cells[start + _CLASSES] += int(seconds * 1e6)
-        cells[start + _CLASSES + 1] += received
-        cells[start + _CLASSES + 2] += sent
+        cells = self._cells
+        request, times = _places(method, kind, status)
+        cells[request] += 1
+        cells[times + bisect_left(BUCKETS, seconds)] += 1
+        times += _CLASSES
+        cells[times] += int(seconds * 1e6)
+        if received:
+            cells[times + 1] += received
+        cells[times + 2] += sent
 
     def beat(self, moment: float) -> None:
         """Say that this process is alive."""
