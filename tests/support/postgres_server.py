@@ -66,11 +66,20 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start and wait until it answers. Costs 150 ms."""
+        self.begin()
+        self.wait()
+
+    def begin(self) -> None:
+        """Start, from the main thread: the kernel ends the server with the thread that started it."""
         settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
         data = ["-D", str(self.folder / "data"), "-p", str(self.port), "-k", str(self.folder)]
         with open(self.folder / "log", "ab") as log:
             command = [*self._as, _program("postgres"), *data, *settings]
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+
+    def wait(self) -> None:
+        """Wait until it answers."""
+        assert self._process is not None
         end = time.monotonic() + 20
         while not (self.folder / "data" / "postmaster.pid").exists() or not self._ready():
             assert self._process.poll() is None and time.monotonic() < end, (self.folder / "log").read_text()[-2000:]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import asyncpg
 
 from hardtack.registry.errors import RegistryError, StorageBroken, StorageFull, StorageUnreachable
@@ -50,6 +52,11 @@ def beaten(error: BaseException) -> bool:
     return isinstance(error, _BEATEN)
 
 
+def outrun(error: BaseException) -> bool:
+    """Whether somebody else made or removed what this was about: the next attempt sees that, and ends or is lost."""
+    return isinstance(error, asyncpg.IntegrityConstraintViolationError)
+
+
 def gone(error: BaseException) -> bool:
     """Whether the connection is no longer there, or none could be made."""
     if isinstance(error, (*_SLOW, asyncpg.OutdatedSchemaCacheError)):
@@ -76,6 +83,9 @@ def failure(error: Exception) -> RegistryError:
 
 def reason(error: BaseException) -> str:
     """An error of the driver or the system in one line."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = str(error)
+    if isinstance(error, OSError) and error.errno:
+        # What asyncio says of a refused connection has the address in it; names that are not found have no errno.
+        text = os.strerror(error.errno) if error.errno > 0 else (error.strerror or text)
     line = text.strip().partition("\n")[0] or type(error).__name__
     return line[:1].lower() + line[1:]

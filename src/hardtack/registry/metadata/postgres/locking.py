@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from hardtack.registry.metadata.postgres.failures import DriverFailed, failure
-from hardtack.registry.metadata.postgres.running import bound, run
+from hardtack.registry.metadata.postgres.running import bound
 from hardtack.registry.metadata.postgres.transactions import transaction
 
 if TYPE_CHECKING:
@@ -16,12 +17,9 @@ if TYPE_CHECKING:
 
     from hardtack.registry.metadata.postgres.pool import Pool
     from hardtack.registry.metadata.postgres.running import Connection
-    from hardtack.registry.metadata.script import Script
 
 _PULSE_SECONDS = 5.0
 _BEGIN = "BEGIN; SET LOCAL idle_in_transaction_session_timeout TO 0"
-# Several registries may share a database, each in a schema of its own.
-_TRY = "SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '/' || ?, 0))"
 
 
 @asynccontextmanager
@@ -33,7 +31,7 @@ async def alone(pool: Pool, name: str) -> AsyncIterator[bool]:
     """
     try:
         async with pool.connection() as connection, transaction(connection, _BEGIN):
-            if not await run(connection, _taken(name)):
+            if not await taken(connection, name):
                 yield False
                 return
             async with _pulse(connection), bound(connection):
@@ -42,9 +40,22 @@ async def alone(pool: Pool, name: str) -> AsyncIterator[bool]:
         raise failure(error.cause) from error.cause
 
 
-def _taken(name: str) -> Script[bool]:
-    rows = yield _TRY, (name,)
-    return bool(rows[0][0])
+async def taken(connection: Connection, name: str) -> bool:
+    """Take the lock of a name for the transaction that the connection is in, unless another one has it.
+
+    Raises:
+        DriverFailed: the server does not say.
+    """
+    # Several registries may share a database, each in a schema of its own.
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+    lock = f"SELECT 1 WHERE pg_try_advisory_xact_lock(hashtextextended(current_schema(), {number}))"
+    try:
+        # With values or rows it would be a portal, whose snapshot stays as long as the transaction: nothing would be
+        # vacuumed, and no index be built beside it.
+        status: str = await connection.execute(lock)
+    except Exception as error:
+        raise DriverFailed(error) from error
+    return status == "SELECT 1"
 
 
 @asynccontextmanager

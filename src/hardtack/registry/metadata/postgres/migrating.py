@@ -17,6 +17,7 @@ import asyncpg
 from hardtack.registry.errors import CannotServe
 from hardtack.registry.metadata.migrations import MIGRATIONS, OLDEST, expect_usable, statements
 from hardtack.registry.metadata.postgres.failures import DriverFailed, gone, reason
+from hardtack.registry.metadata.postgres.locking import taken
 from hardtack.registry.metadata.postgres.pool import arguments
 from hardtack.registry.metadata.postgres.transactions import transaction
 from hardtack.registry.metadata.postgres.translation import defined
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 5.0
 _OLDEST_SERVER = 13
-_TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '/schema', 0))"
 _VERSIONS = (
     "CREATE TABLE IF NOT EXISTS schema_version"
     " (version BIGINT NOT NULL, oldest BIGINT NOT NULL, indexed BIGINT NOT NULL)"
@@ -96,6 +96,8 @@ async def _expect_suitable(connection: Connection, address: Address) -> None:
         why = f"it is PostgreSQL {version}; {_OLDEST_SERVER} is the oldest that will do"
     elif encoding != "UTF8":
         why = f"its encoding is {encoding}; it must be UTF8"
+    elif await connection.fetchval("SELECT current_schema()") is None:
+        why = "no schema of its search_path exists, or the role may use none"
     else:
         return
     raise CannotServe(f"cannot use the registry's database {address.shown}: {why}", "Give it another database")
@@ -120,7 +122,7 @@ async def _migrated(holder: Connection, worker: Connection) -> bool:
     Who waits for the lock asks again and again: a statement that waits would be waited for by the building of indexes.
     """
     async with transaction(holder, "BEGIN; SET LOCAL idle_in_transaction_session_timeout TO 0"):
-        if not await holder.fetchval(_TRY_LOCK):
+        if not await taken(holder, "schema"):
             return False
         state = await _state(worker)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -77,12 +78,13 @@ async def bound(connection: Connection) -> AsyncIterator[None]:
     """
     task = asyncio.current_task()
     assert task is not None
-    lost = False
+    inside, lost = True, False
 
     def end(_: object) -> None:
         nonlocal lost
-        lost = True
-        task.cancel()
+        if inside:
+            lost = True
+            task.cancel()
 
     connection.add_termination_listener(end)
     try:
@@ -92,4 +94,6 @@ async def bound(connection: Connection) -> AsyncIterator[None]:
             raise StorageUnreachable("the connection was lost in the middle of a change") from None
         raise
     finally:
-        connection.remove_termination_listener(end)
+        inside = False
+        with contextlib.suppress(Exception):  # a connection that is gone has forgotten its listeners
+            connection.remove_termination_listener(end)

@@ -8,7 +8,7 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from hardtack.registry.metadata.postgres.failures import DriverFailed, beaten, gone
+from hardtack.registry.metadata.postgres.failures import DriverFailed, beaten, gone, outrun
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hardtack.registry.metadata.postgres.running import Connection
 
 _TRIES = 12
+_FEW_TRIES = 4
 _PATIENCE_SECONDS = 3.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
 
@@ -66,7 +67,7 @@ class Patience:
         longest = min(_FIRST_PAUSE * 2.0**self._tries, _LONGEST_PAUSE)
         pause = longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
         if beaten(error.cause):
-            return pause if self._tries < _TRIES else None
+            return pause if self._tries < (_FEW_TRIES if outrun(error.cause) else _TRIES) else None
         if not gone(error.cause):
             return None
         now = time.monotonic()
