@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from hardtack.registry.config.document import read
 from hardtack.registry.config.upstreams import Upstream
-from hardtack.registry.errors import CannotServe
 from hardtack.registry.metadata.rows import StoredManifest
 from hardtack.registry.upstream.freshness import Known, Step, next_step
 from hardtack.registry.upstream.pacing import Pace
-from hardtack.registry.upstream.table import UpstreamTable, may_be_fetched, origin_of
+from hardtack.registry.upstream.table import UpstreamTable, may_be_fetched
 
 HUB = Upstream(prefix="hub", url="https://docker.io")
 QUAY = Upstream(prefix="hub/quay", url="https://quay.io", ns=("quay.io", "Quay.Example"))
@@ -59,16 +59,48 @@ def test_a_mirrors_client_names_the_upstream(repository: str, ns: str, name: str
 
 
 def test_upstreams_that_cannot_be_told_apart_are_refused() -> None:
-    with pytest.raises(CannotServe, match='prefix "hub"'):
-        UpstreamTable((HUB, Upstream(prefix="hub", url="https://other.io")))
-    with pytest.raises(CannotServe, match=r"called quay\.io"):
-        UpstreamTable((QUAY, Upstream(prefix="q", url="https://quay.io")))
+    one = {"prefix": "hub", "url": "https://docker.io"}
+    for other, key in (
+        ({"prefix": "hub", "url": "https://other.io"}, "prefix"),
+        ({"prefix": "other", "url": "https://registry-1.docker.io"}, "ns"),
+        ({"prefix": "other", "url": "https://other.io", "ns": ["Docker.io"]}, "ns"),
+    ):
+        _, problems = read({"upstream": [one, other]}, str)
+        assert {(problem.section, problem.key) for problem in problems} == {("[[upstream]] 2", key)}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("url", "https://x/path"),
+        ("url", "ftp://x"),
+        ("url", ""),
+        ("prefix", "Hub"),
+        ("prefix", "v2"),
+        ("prefix", "a/"),
+        ("username", "without a password"),
+        ("visibility", "secret"),
+        ("repositories", [""]),
+        ("fresh", "-1s"),
+    ],
+)
+def test_an_upstream_that_makes_no_sense_is_refused(key: str, value: object) -> None:
+    _, problems = read({"upstream": [{"url": "https://x", "prefix": "x", key: value}]}, str)
+    assert problems
+    assert {problem.section for problem in problems} == {"[[upstream]] 1"}
+
+
+def test_networks_hosts_and_nothing_else_can_be_allowed() -> None:
+    config, problems = read({"network": {"allow": ["10.0.0.0/8", "minio.internal"]}}, str)
+    assert (config.network.allow, problems) == (("10.0.0.0/8", "minio.internal"), [])
+    _, problems = read({"network": {"allow": ["10.0.0.1/8"]}}, str)
+    assert [(problem.section, problem.key) for problem in problems] == [("[network]", "allow")]
 
 
 def test_docker_hub_is_where_its_api_is() -> None:
     for url in ("https://docker.io", "https://index.docker.io", "https://registry-1.docker.io"):
-        assert str(origin_of(Upstream(url=url))) == "https://registry-1.docker.io"
-    assert str(origin_of(EVERY)) == "http://localhost:5001"
+        assert str(Upstream(url=url).origin) == "https://registry-1.docker.io"
+    assert str(EVERY.origin) == "http://localhost:5001"
 
 
 def test_only_configured_repositories_may_be_fetched() -> None:

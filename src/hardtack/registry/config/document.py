@@ -117,7 +117,12 @@ class _Reader:
         if not isinstance(value, list):
             self.tell(where, "", "must be a list of tables: write the name in two pairs of brackets")
             return ()
-        return tuple(self.table(section, f"{where} {number}", item) for number, item in enumerate(value, 1))
+        before = len(self.problems)
+        made = tuple(self.table(section, f"{where} {number}", item) for number, item in enumerate(value, 1))
+        if len(self.problems) == before and hasattr(section, "problems_together"):
+            for place, key, why in section.problems_together(made):
+                self.tell(f"{where} {place + 1}", key, why)
+        return made
 
     def table(self, section: type[Any], where: str, value: object) -> Any:
         if not isinstance(value, dict):

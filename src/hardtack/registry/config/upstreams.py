@@ -22,9 +22,13 @@ from hardtack.registry.config.options import (
 from hardtack.registry.errors import NameInvalid
 from hardtack.registry.names import check_repository
 from hardtack.registry.net.filter import read_entry
+from hardtack.remote.origin import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+_HUB = "registry-1.docker.io"
+_HUB_NAMES = ("docker.io", "index.docker.io", "registry.hub.docker.com", "hub.docker.com")
 
 
 def _places(value: object) -> tuple[str, ...]:
@@ -82,6 +86,38 @@ class Upstream:
                 yield "prefix", str(error)
         if any(not pattern for pattern in (*self.repositories, *self.immutable, *self.ns)):
             yield "repositories", "and immutable and ns must not hold empty text"
+
+    @classmethod
+    def problems_together(cls, upstreams: Sequence[Upstream]) -> Iterator[tuple[int, str, str]]:
+        """What does not fit together in several: the place of the later one, the key, and why."""
+        prefixes: set[str] = set()
+        names: set[str] = set()
+        for place, upstream in enumerate(upstreams):
+            if upstream.prefix in prefixes:
+                yield place, "prefix", f'"{upstream.prefix}" is that of another upstream'
+            for name in names.intersection(upstream.names):
+                yield place, "ns", f"another upstream is called {name}, too"
+            prefixes.add(upstream.prefix)
+            names.update(upstream.names)
+
+    @property
+    def origin(self) -> Origin:
+        """Where its API is."""
+        parts = urlsplit(self.url)
+        origin = Origin.of(parts.scheme, parts.netloc)
+        return Origin.of("https", _HUB) if origin.host in _HUB_NAMES else origin
+
+    @property
+    def is_docker_hub(self) -> bool:
+        """Whether it is the registry that has names of its own for images without a namespace."""
+        return self.origin.host == _HUB
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a mirror's clients call it, in lower case."""
+        if self.ns:
+            return tuple(name.lower() for name in self.ns)
+        return ("docker.io", _HUB) if self.is_docker_hub else (self.origin.authority,)
 
 
 @dataclass(frozen=True, slots=True)

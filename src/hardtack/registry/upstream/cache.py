@@ -18,7 +18,7 @@ from hardtack.registry.upstream.keeping import Keeper
 from hardtack.registry.upstream.listing import Lists
 from hardtack.registry.upstream.manifests import Manifests
 from hardtack.registry.upstream.place import Place
-from hardtack.registry.upstream.table import UpstreamTable, may_be_fetched, origin_of
+from hardtack.registry.upstream.table import UpstreamTable, may_be_fetched
 
 if TYPE_CHECKING:
     from hardtack.oci.digest import Digest
@@ -39,7 +39,7 @@ class Upstreams:
     """All configured upstreams. Close it.
 
     Raises:
-        CannotServe: they do not fit together, or a file of certificates cannot be used.
+        CannotServe: a file of certificates cannot be used.
     """
 
     def __init__(self, config: Config, database: Database, metadata: Metadata, blobs: Blobs, metrics: Metrics) -> None:
@@ -85,7 +85,7 @@ class Upstreams:
         """
         remote = self._table.find(repository)
         if remote is not None and await self._keeper.database.read(scripts.home, repository) != "":
-            raise BelongsToUpstream(repository, origin_of(remote.upstream).authority)
+            raise BelongsToUpstream(repository, remote.upstream.origin.authority)
 
     async def manifest(self, repository: str, reference: str) -> Served | None:
         """The manifest behind a tag or a digest; see `Manifests.get`. None also when it is none of an upstream."""

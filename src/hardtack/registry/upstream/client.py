@@ -22,7 +22,6 @@ from hardtack.registry.errors import CannotServe, UpstreamDenied, UpstreamError,
 from hardtack.registry.net.client import session, trusting
 from hardtack.registry.net.filter import AddressForbidden
 from hardtack.registry.upstream.pacing import Pace
-from hardtack.registry.upstream.table import origin_of
 from hardtack.registry.upstream.tokens import Tokens
 from hardtack.remote.errors import printable
 from hardtack.remote.headers import parse_retry_after
@@ -53,7 +52,7 @@ class Client:
 
     def __init__(self, upstream: Upstream, addresses: AddressFilter) -> None:
         self.upstream = upstream
-        self.origin = origin_of(upstream)
+        self.origin = upstream.origin
         self.host = self.origin.authority
         self.pace = Pace()
         timeout = aiohttp.ClientTimeout(
