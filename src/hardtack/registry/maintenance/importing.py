@@ -224,8 +224,8 @@ async def finish(database: Database, manifest: Manifest) -> None:
     """
     await database.renumber([(table.name, table.key[0]) for table in tables() if table.numbered])
     found = await database.browse(export, chosen(manifest), Nowhere())
-    by_name = {table.name: table for table in found}
-    different = [table.name for table in manifest.tables if by_name[table.name] != table]
+    there = {table.name: (table.rows(), table.sha256) for table in found}
+    different = [table.name for table in manifest.tables if there[table.name] != (table.rows(), table.sha256)]
     if different:
         raise CopyDiffers(different)
     await database.write(_end)

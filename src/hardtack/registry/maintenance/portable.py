@@ -17,7 +17,7 @@ from hardtack.registry.maintenance.schema import VERSION, Table, tables
 from hardtack.registry.metadata.script import Effect
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from hardtack.registry.metadata.script import Script
 
@@ -37,11 +37,12 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class TableSum(msgspec.Struct, frozen=True):
-    """What a table held."""
+    """What a table held; `sha256` is of all its rows, however they are cut into parts."""
 
     name: str
     columns: tuple[str, ...]
     parts: tuple[Part, ...]
+    sha256: str = ""
 
     def rows(self) -> int:
         """How many there are."""
@@ -88,23 +89,41 @@ def export(chosen: Sequence[Table], sink: Sink) -> Script[tuple[TableSum, ...]]:
     sums = []
     for table in chosen:
         parts: list[Part] = []
-        lines: list[bytes] = []
-        size, after, more = 0, None, True
+        after, more = None, True
+        cut, whole = _Cut(), hashlib.sha256()
         while more:
             page = yield table.after(after)
             more = len(page) == table.page
-            for row in page:
-                lines.append(msgspec.json.encode(row) + b"\n")
-                size += len(lines[-1])
             after = table.key_of(page[-1]) if page else None
-            if lines and (size >= _PART or not more):
-                data, rows = b"".join(lines), len(lines)
+            for data, rows in cut.add(page, last=not more):
                 number = len(parts)
+                whole.update(data)
                 yield Effect(lambda d=data, t=table, n=number, r=rows: sink.part(t, n, d, r))  # type: ignore[misc]
                 parts.append(Part(rows, len(data), hashlib.sha256(data).hexdigest()))
-                lines, size = [], 0
-        sums.append(TableSum(table.name, table.names(), tuple(parts)))
+        sums.append(TableSum(table.name, table.names(), tuple(parts), whole.hexdigest()))
     return tuple(sums)
+
+
+class _Cut:
+    """Rows into parts, wherever pages end."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def add(self, rows: Sequence[tuple[Any, ...]], last: bool) -> Iterator[tuple[bytes, int]]:
+        """The parts that are full with these rows, each with how many it has."""
+        for row in rows:
+            self._lines.append(msgspec.json.encode(row) + b"\n")
+            self._size += len(self._lines[-1])
+            if self._size >= _PART:
+                yield self._all()
+        if last and self._lines:
+            yield self._all()
+
+    def _all(self) -> tuple[bytes, int]:
+        lines, self._lines, self._size = self._lines, [], 0
+        return b"".join(lines), len(lines)
 
 
 def rows_of(table: Table, part: Part, data: bytes) -> list[tuple[Any, ...]]:
