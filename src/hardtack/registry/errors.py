@@ -475,3 +475,9 @@ class StorageUnreachable(StorageBroken):
 
     def __init__(self, why: str, what: str = "database") -> None:
         RegistryError.__init__(self, f"the registry's {what} cannot be used: {why}", "Try again in a moment")
+
+
+class LoginFailed(RegistryError):
+    """A login by way of a provider came to nothing."""
+
+    code = "UNAUTHORIZED"

@@ -125,8 +125,13 @@ def _passwd(args: Args, streams: Streams) -> int:
 def _edit(args: Args, streams: Streams) -> int:
     """Change what is known of a user."""
     from hardtack.cli.accounts import administer
+    from hardtack.cli.registry_root import registry_config
+    from hardtack.errors import TackError
 
     (name,) = args.args
+    issuer = registry_config(args).oidc.issuer
+    if args.subject and not issuer:
+        raise TackError("no OpenID Connect provider is configured", "Name the configuration with --config")
 
     async def work(accounts: Accounts, by: By) -> None:
         title = args.full_name if "full-name" in args.given else None
@@ -134,6 +139,8 @@ def _edit(args: Args, streams: Streams) -> int:
         await accounts.users.edit(by, name, title, email)
         if "admin" in args.given:
             await accounts.users.set_admin(by, name, args.admin)
+        if "subject" in args.given:
+            await accounts.users.link(by, name, issuer, args.subject)
 
     administer(args, work)
     streams.out.write(f"{name}\n")
@@ -194,7 +201,12 @@ VERBS: dict[str, tuple[Command, Callable[[Args, Streams], int]]] = {
         Command(
             _ONE,
             "Change what is known of a user",
-            (*WHERE, *_TEXTS, Flag("admin", "", BOOL, help="Let the user administer the registry, or no longer")),
+            (
+                *WHERE,
+                *_TEXTS,
+                Flag("admin", "", BOOL, help="Let the user administer the registry, or no longer"),
+                Flag("subject", "", STRING, "text", "Who the user is at the OpenID Connect provider (claim sub)"),
+            ),
             1,
             1,
         ),

@@ -21,7 +21,7 @@ from hardtack.registry.accounts.sessions import Sessions
 from hardtack.registry.accounts.teams import Teams
 from hardtack.registry.accounts.throttle import Throttle
 from hardtack.registry.accounts.users import Users
-from hardtack.registry.errors import RegistryError
+from hardtack.registry.errors import CannotServe, RegistryError
 
 if TYPE_CHECKING:
     from hardtack.registry.accounts.oidc import Oidc
@@ -60,7 +60,7 @@ class Accounts:
         self.issuer = Issuer(database, self.keys, service_name(config), config.access.token_life)
         self.gate = AccountGate(database, self.rights, self.passwords, Throttle(database), self.issuer)
         self.sessions = Sessions(database, self.rights, self.passwords, self.gate)
-        self.oidc: Oidc | None = None
+        self.oidc: Oidc | None = _oidc(database, self, config) if config.oidc.issuer else None
 
     async def run(self) -> None:
         """Keep order until cancelled."""
@@ -96,6 +96,19 @@ class Accounts:
         except RegistryError as error:
             log.warning("accounts: %s", error)
         self.passwords.close()
+        if self.oidc is not None:
+            await self.oidc.close()
+
+
+def _oidc(database: Database, accounts: Accounts, config: Config) -> Oidc:
+    try:
+        from hardtack.registry.accounts.oidc import Oidc
+    except ImportError as error:
+        raise CannotServe(
+            f"cannot serve logins by OpenID Connect: the Python module {error.name} is missing",
+            "Install hardtack[oidc], or leave [oidc] out",
+        ) from error
+    return Oidc(database, accounts, config)
 
 
 def service_name(config: Config) -> str:

@@ -30,7 +30,10 @@ async def answer(service: Service, request: web.BaseRequest, path: str, query: s
     """Answer a request to one of these addresses; None for all others, the pages' form among them."""
     accounts = service.accounts
     if path == "/token" or path.startswith("/token/"):
-        return failed(NoSuchAddress()) if accounts is None else await _tokens(service, accounts, request, path, query)
+        # With an issuer elsewhere nobody here would believe a token of ours.
+        if accounts is None or service.gate is not accounts.gate:
+            return failed(NoSuchAddress())
+        return await _tokens(service, accounts, request, path, query)
     if accounts is None:
         return None
     try:

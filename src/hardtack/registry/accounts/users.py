@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hardtack.registry.metadata.script import Script
 
 _TEXT_LIMIT = 200
+_SUBJECT_LIMIT = 255
 _ACCOUNT = (
     "SELECT a.name, a.kind, coalesce(o.name, ''), a.title, a.email, a.admin, a.active, a.must_change,"
     " CASE WHEN a.password = '' THEN 0 ELSE 1 END, a.issuer, a.created, a.seen"
@@ -87,6 +88,15 @@ class Users:
         """Make a user an admin, or no longer one."""
         need_admin(by)
         await self._db.write(_set_admin, by, name, admin, self._db.now())
+
+    async def link(self, by: By, name: str, issuer: str, subject: str) -> None:
+        """Say who a user is at an OpenID Connect provider; an empty subject takes that back."""
+        from hardtack.registry.accounts.identities import link
+
+        need_admin(by)
+        if len(subject) > _SUBJECT_LIMIT or not subject.isprintable():
+            raise AccountInvalid("that is no subject of a provider")
+        await self._db.write(link, by, name, issuer, subject, self._db.now())
 
     async def set_active(self, by: By, name: str, active: bool) -> None:
         """Disable an account, with everything that it logs in with, or enable it again."""

@@ -65,6 +65,7 @@ _STATUS: dict[type[errors.RegistryError], int] = {
     errors.AccountUnknown: 404,
     errors.AccountConflict: 409,
     errors.TooManyFailures: 429,
+    errors.LoginFailed: 401,
     errors.UpstreamFailed: 502,
     errors.UpstreamDenied: 403,
     errors.UpstreamLimited: 429,

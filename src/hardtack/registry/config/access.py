@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardtack.registry.config.options import NO_SECRET, PATH, SECRET, TEXT, URL, choice, duration, option
+from hardtack.registry.config.options import FLAG, NO_SECRET, PATH, SECRET, TEXT, URL, choice, duration, option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +55,8 @@ class OidcSection:
     client_id: str = option(TEXT, "", "What the provider calls this registry", sample='"registry"')
     client_secret: str = option(SECRET, NO_SECRET, "The secret that belongs to it")
     name: str = option(TEXT, "", "What the button says; empty for the provider's host", sample='"our login"')
+    create: bool = option(FLAG, False, "Make an account for whoever logs in and has none")
+    name_claim: str = option(TEXT, "preferred_username", "Which claim names a new account")
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """What does not fit together, by key."""

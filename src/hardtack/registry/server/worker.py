@@ -30,7 +30,7 @@ from hardtack.registry.repositories.pulls import Pulls
 from hardtack.registry.retention.keeper import Retention
 from hardtack.registry.sender import Forwarding
 from hardtack.registry.server.access_log import AccessLog
-from hardtack.registry.server.admission import OPEN
+from hardtack.registry.server.admission import EXTERNAL, OPEN
 from hardtack.registry.server.app import App
 from hardtack.registry.server.connection import Server
 from hardtack.registry.server.journal import Journal
@@ -134,7 +134,7 @@ async def serving(
             stores.database,
             Metadata(stores.database, config.access.default_visibility),
             stores.blobs,
-            gate or (OpenGate() if accounts is None else accounts.gate),
+            gate or (OpenGate() if accounts is None else _gate(settings, accounts, stores.database)),
             config.limits,
             config,
             metrics or Metrics(),
@@ -184,6 +184,14 @@ def _accounts(settings: Settings, database: Database, stack: AsyncExitStack) -> 
     stack.push_async_callback(accounts.close)
     beside(stack, accounts.run())
     return accounts
+
+
+def _gate(settings: Settings, accounts: Accounts, database: Database) -> Gate:
+    if settings.mode != EXTERNAL:
+        return accounts.gate
+    from hardtack.registry.accounts.external import ExternalGate
+
+    return ExternalGate(database, settings.config.access, accounts.issuer.service, accounts.gate)
 
 
 def _forwarding(config: Config) -> Forwarding:
