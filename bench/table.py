@@ -40,3 +40,27 @@ def cell(name: str, samples: list[float] | None, ours: float | None, unit: str) 
     spread = f" ({min(samples):.1f}–{max(samples):.1f})" if len(samples) > 1 else ""
     ratio = f", {value / ours:.1f}×" if ours and name != "tack" else ""
     return text + ratio + spread
+
+
+def beside(rows: dict[str, tuple[str, bool, Samples]], names: dict[str, str]) -> str:
+    """A Markdown table with a unit per row and, beside each peer's figure, how many times better ours is.
+
+    Args:
+        rows: unit, whether more is better, samples by name; ours is the first name.
+        names: what to call each column.
+    """
+    lines = ["| what | " + " | ".join(names.values()) + " |", "| --- |" + " ---: |" * len(names)]
+    for what, (unit, more, samples) in rows.items():
+        ours = median(next(iter(samples.values())))
+        cells = []
+        for number, name in enumerate(names):
+            value = median(samples[name])
+            better = (ours / value if more else value / ours) if value and ours else 0
+            cells.append(f"{figure(value)} {unit}" + (f" ({better:.1f}×)" if number else ""))
+        lines.append(f"| {what} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def figure(value: float) -> str:
+    """Three digits that mean something."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
