@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hardtack.oci.digest import Digest
-from hardtack.registry.errors import BlobInUse, ManifestBlobUnknown, StorageBroken
+from hardtack.registry.errors import BlobInUse, ManifestBlobUnknown, StorageBroken, UploadUnknown
 from hardtack.registry.metadata.database import Database
 from hardtack.registry.metadata.rows import Child, NewManifest
 from hardtack.registry.metadata.sqlite.database import prepare
@@ -370,6 +370,29 @@ async def test_a_second_process_on_the_same_database_sees_everything_at_once(
         for number in range(10):
             await put_manifest(store if number % 2 else other, manifest(f"m{number}"), f"t{number}")
         assert await store.tag_names(REPO) == await other.tag_names(REPO)
+
+
+@pytest.mark.parametrize("kind", DATABASES, ids=lambda kind: kind.__name__)
+async def test_only_one_is_alone_under_a_name(kind: Kind, tmp_path: Path, clock: Clock) -> None:
+    async with kind(tmp_path, clock) as one, kind(tmp_path, clock) as two:
+        async with one.alone("x") as first, two.alone("x") as second, two.alone("y") as other:
+            assert (first, second, other) == (True, False, True)
+        with pytest.raises(ZeroDivisionError):
+            async with two.alone("x") as first:
+                assert first
+                raise ZeroDivisionError
+        async with one.alone("x") as first:
+            assert first
+
+
+async def test_an_upload_does_not_end_without_the_claim_that_protects_its_bytes(store: Metadata) -> None:
+    await store.begin_upload("u", REPO, "ada")
+    with pytest.raises(UploadUnknown):
+        await store.finish_upload("u", REPO, digest("x"), 1)
+    await store.claim("u", REPO, "ada", digest("y"), 1)
+    with pytest.raises(UploadUnknown):
+        await store.finish_upload("u", REPO, digest("x"), 1)
+    assert not await store.has_repository(REPO)
 
 
 async def test_a_fault_in_a_change_does_not_stop_the_writer(tmp_path: Path) -> None:

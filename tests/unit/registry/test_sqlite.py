@@ -12,13 +12,22 @@ from pathlib import Path
 import pytest
 
 from hardtack.oci.digest import Digest
-from hardtack.registry.errors import BlobInUse, CannotServe, ManifestBlobUnknown
-from hardtack.registry.metadata import changes, collecting, reading
+from hardtack.registry.errors import (
+    BlobInUse,
+    CannotServe,
+    ManifestBlobUnknown,
+    NotBuried,
+    RepositoryExists,
+    RepositoryUnknown,
+)
+from hardtack.registry.metadata import changes, collecting, graves, reading
+from hardtack.registry.metadata.migrations import MIGRATIONS
 from hardtack.registry.metadata.rows import Child, NewManifest
 from hardtack.registry.metadata.sqlite import SqliteDatabase
 from hardtack.registry.metadata.sqlite.database import connect, prepare
 from hardtack.registry.metadata.sqlite.running import run
 from hardtack.registry.metadata.store import Metadata
+from hardtack.registry.repositories import moving, restoring
 from support.metadata_truth import contradictions
 
 NAMES = [Digest.of(bytes([number])) for number in range(5)]
@@ -54,7 +63,8 @@ def check(db: sqlite3.Connection) -> None:
 def change_something(db: sqlite3.Connection, chance: random.Random, now: float) -> None:
     home, digest = f"r/{chance.randrange(2)}", chance.choice(NAMES)
     new = manifest(chance.randrange(4), *chance.sample(NAMES, 2))
-    match chance.randrange(8):
+    keep = chance.choice([True, False])
+    match chance.randrange(14):
         case 0 | 1:
             run(db, changes.claim(f"u{now}", home, "", digest, 1, now))
             run(db, changes.finish_upload(f"u{now}", home, digest, 1, now))
@@ -63,13 +73,25 @@ def change_something(db: sqlite3.Connection, chance: random.Random, now: float) 
         case 3 | 4:
             run(db, changes.put_manifest(home, new, [f"t{chance.randrange(3)}"], "", let, now))
         case 5:
-            run(db, changes.delete_manifest(home, new.digest, "", chance.choice([0, 1e9]), now))
+            run(db, changes.delete_manifest(home, new.digest, "", chance.choice([0, 1e9]), now, keep))
         case 6:
             run(db, changes.delete_blob(home, digest, now))
         case 7:
             run(db, collecting.drop_links(now - 5, 10))
             run(db, collecting.drop_blobs(now - 5, 10, nothing), lambda effect: None)
             run(db, collecting.drop_repositories(now - 5, 10))
+        case 8:
+            run(db, changes.delete_tag(home, f"t{chance.randrange(3)}", "", now))
+        case 9:
+            run(db, restoring.restore(home, new.digest, "", now - 20, now))
+        case 10:
+            run(db, restoring.restore_tag(home, f"t{chance.randrange(3)}", "", now - 20, now))
+        case 11:
+            run(db, graves.drop_graves(now - 20, 3))
+        case 12:
+            run(db, moving.rename(home, f"r/{chance.randrange(2)}", "", now))
+        case 13:
+            run(db, moving.doom(home, "", now)) if chance.random() < 0.3 else run(db, moving.take_apart(20, now))
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -79,7 +101,7 @@ def test_whatever_happens_idle_is_what_nothing_needs(db: sqlite3.Connection, see
         db.execute("SAVEPOINT step")
         try:
             change_something(db, chance, float(now))
-        except (ManifestBlobUnknown, BlobInUse):
+        except (ManifestBlobUnknown, BlobInUse, NotBuried, RepositoryUnknown, RepositoryExists):
             db.execute("ROLLBACK TO step")
         db.execute("RELEASE step")
         check(db)
@@ -140,3 +162,14 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"this is no database, and long enough to be taken for one" * 100)
     with pytest.raises(CannotServe, match="not a database"):
         prepare(str(path))
+
+
+def test_a_newer_schema_is_used_when_it_says_so_and_refused_otherwise(db: sqlite3.Connection, tmp_path: Path) -> None:
+    path = str(tmp_path / "registry.db")
+    db.execute("PRAGMA user_version = 99")
+    db.execute("UPDATE schema_version SET oldest = ?", (len(MIGRATIONS),))
+    prepare(path)
+    db.execute("UPDATE schema_version SET oldest = ?", (len(MIGRATIONS) + 1,))
+    with pytest.raises(CannotServe, match="version is 99"):
+        prepare(path)
+    assert db.execute("PRAGMA user_version").fetchone() == (99,)
