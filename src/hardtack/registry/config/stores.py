@@ -62,6 +62,6 @@ class BlobsSection:
             yield "s3", "must be s3://BUCKET or s3://BUCKET/PREFIX"
         if bool(self.access_key) != bool(self.secret_key):
             yield ("secret_key" if self.access_key else "access_key"), "is needed as well"
-        for key in ("endpoint", "region", "access_key"):
+        for key in ("endpoint", "region", "access_key", "redirect_endpoint"):
             if getattr(self, key) and not self.s3:
                 yield key, "means nothing without s3"
