@@ -303,6 +303,19 @@ def test_what_is_asked_for_and_whose_rights_decide(tmp_path: Path) -> None:
         assert worker.client("GET", "/v2/team/app/manifests/1?ns=" + upstream.host).status == 401
 
 
+def test_what_is_public_is_fetched_for_everybody_from_the_first_time_on(tmp_path: Path) -> None:
+    with (
+        BadRegistry() as upstream,
+        caching(tmp_path / "root", upstream_of(upstream, visibility="public"), gate=GrantingGate({"": []})) as worker,
+    ):
+        image = publish(upstream, "app", "1", [b"x"])
+        for _ in range(2):
+            assert worker.client("GET", "/v2/hub/app/manifests/1").status == 200
+            assert worker.client("GET", f"/v2/hub/app/blobs/{image.layers[0]}").status == 200
+        assert worker.client("GET", "/v2/own/app/manifests/1").status == 401
+        assert worker.client("POST", "/v2/hub/app/blobs/uploads/").status == 401
+
+
 def test_nobody_pushes_to_an_upstreams_repository_but_what_is_cached_can_be_deleted(cache: PullThrough) -> None:
     image = publish(cache.upstream, "app", "1", [b"x"])
     _seen(cache)

@@ -26,6 +26,7 @@ from hardtack.registry.errors import (
     StorageFull,
     UpstreamFailed,
 )
+from hardtack.registry.metrics import Count
 from hardtack.registry.upstream import scripts
 from hardtack.registry.upstream.downloading import downloaded
 from hardtack.registry.upstream.growing import Growing
@@ -66,9 +67,10 @@ class Fetch:
         """Do it when there is a slot; how it ends is told to the readers."""
         try:
             async with slots:
-                await (self._keeping() if self._keeper.can_keep else self._passing())
+                await (self._keeping() if self._keeper.can_keep(self._place) else self._passing())
         except RegistryError as error:
             log.warning("fetching %s of %s failed: %s", self._digest, self._place.repository, error)
+            self._keeper.count(Count.UPSTREAM_ERRORS)
             self.growing.failed(error)
         except BaseException:
             self.growing.failed(UpstreamFailed(self._place.client.host, "the fetch was given up"))
@@ -83,7 +85,7 @@ class Fetch:
             await self._store()
         except (StorageFull, StorageBroken, QuotaExceeded) as error:
             log.warning("%s of %s cannot be kept: %s", self._digest, self._place.repository, error)
-            self._keeper.is_full()
+            self._keeper.is_full(self._place)
             if self.growing.is_wanted:
                 await self._passing()
 
@@ -140,7 +142,7 @@ class Fetch:
         except (StorageFull, QuotaExceeded) as error:
             # It is verified and on the disk for now: those who wait get it, and the collector takes it away.
             log.warning("%s of %s is not kept: %s", self._digest, self._place.repository, error)
-            self._keeper.is_full()
+            self._keeper.is_full(self._place)
             await self._forget(upload)
 
     async def _forget(self, upload: str) -> None:

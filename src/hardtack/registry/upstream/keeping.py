@@ -45,7 +45,7 @@ class Keeper:
         self.limits = limits
         self._metrics = metrics
         self._read_only = read_only
-        self._full_until = 0.0
+        self._full_until: dict[str, float] = {}
 
     def now(self) -> float:
         """Seconds since 1970."""
@@ -55,19 +55,13 @@ class Keeper:
         """Something has happened."""
         self._metrics.add(count)
 
-    @property
-    def can_keep(self) -> bool:
-        """Whether blobs are stored at present."""
-        return not self._read_only and self.now() >= self._full_until
+    def can_keep(self, place: Place) -> bool:
+        """Whether blobs of an upstream are stored at present."""
+        return not self._read_only and self.now() >= self._full_until.get(place.upstream.prefix, 0.0)
 
-    @property
-    def is_read_only(self) -> bool:
-        """Whether nothing may be written."""
-        return self._read_only
-
-    def is_full(self) -> None:
-        """Something could not be stored: do not try again at once."""
-        self._full_until = self.now() + _FULL
+    def is_full(self, place: Place) -> None:
+        """Something could not be stored, for the disk or for a quota: do not try again at once."""
+        self._full_until[place.upstream.prefix] = self.now() + _FULL
 
     async def begin_asking(self, repository: str, reference: str, life: float) -> bool:
         """Be the one of all processes who asks; without a memory to write to, everybody is."""
