@@ -6,27 +6,27 @@ generation of workers on the same sockets; the old ones let nobody else in and f
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 import logging
 import os
+import resource
 import select
 import signal
 import time
 from typing import TYPE_CHECKING
 
 from hardtack.errors import TackError
-from hardtack.registry.errors import CannotServe
 from hardtack.registry.metrics import Board
 from hardtack.registry.server.admission import admitted, first_password
+from hardtack.registry.server.forking import SIGNALS, Forking, drained
 from hardtack.registry.server.generations import Child, Generations
 from hardtack.registry.server.logs import set_up
 from hardtack.registry.server.reloading import merged
 from hardtack.registry.server.sockets import bind
 from hardtack.registry.server.stores import prepare_stores
 from hardtack.registry.server.systemd import Notifier
-from hardtack.registry.server.worker import RETIRE, work
+from hardtack.registry.server.worker import RETIRE
 
 if TYPE_CHECKING:
     import socket
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hardtack.registry")
 
-_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
+_AGAIN = 1000  # milliseconds until what could not be started is tried again
 _HEARTBEAT = 60.0  # a worker that has not stirred for so long hangs
 
 
@@ -57,6 +57,7 @@ def serve(
         CannotServe: everybody is to be let in to a registry with accounts; the address is in use; the root is unusable.
     """
     check_tls(settings)
+    _allow_descriptors()
     prepare_stores(settings.config)
     settings = admitted(settings)
     slots = bind(settings)
@@ -66,6 +67,13 @@ def serve(
     gc.collect()
     gc.freeze()  # what was imported so far stays shared with the workers
     return _Parent(settings, slots, reread).run()
+
+
+def _allow_descriptors() -> None:
+    """Have as many open files as we may: a connection is one, and a shell's usual limit is a thousand."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def check_tls(settings: Settings) -> None:
@@ -84,39 +92,38 @@ class _Parent:
         self, settings: Settings, slots: Sequence[Sequence[socket.socket]], reread: Callable[[], Settings] | None
     ) -> None:
         self._settings = settings
-        self._slots = slots
         self._reread = reread
         self._board = Board()
         self._generations = Generations(settings.workers)
         self._fresh: Settings | None = None  # what the generation that is being started has
         self._systemd = Notifier()
-        self._life, self._breath = os.pipe()  # the writing end is ours alone; its end tells children of ours
-        self._news, self._said = os.pipe()  # what children write when they are ready
-        self._awake, self._wake = os.pipe()
-        os.set_blocking(self._awake, False)
-        os.set_blocking(self._wake, False)
-        os.set_blocking(self._news, False)
+        self._awake, wake = os.pipe()
+        for descriptor in (self._awake, wake):
+            os.set_blocking(descriptor, False)
+        self._wake = wake
+        self._workers = Forking(slots, (self._awake, wake))
 
     def run(self) -> int:
         """Start the workers and wait for their end."""
-        for number in _SIGNALS:
+        for number in SIGNALS:
             signal.signal(number, _heard)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         self._fill()
         poll = select.poll()
-        for descriptor in (self._awake, self._news):
+        for descriptor in (self._awake, self._workers.news):
             poll.register(descriptor, select.POLLIN)
         patience = None if self._systemd.watchdog is None else self._systemd.watchdog * 1000
-        while self._generations.children:
-            poll.poll(patience)
+        while self._generations.children or self._generations.missing():
+            poll.poll(_AGAIN if self._generations.missing() else patience)
             self._hear_signals()
             self._hear_children()
+            self._fill()
             if self._systemd.watchdog is not None and self._stirs():
                 self._systemd.alive()
         return 1 if self._generations.failed else 0
 
     def _hear_signals(self) -> None:
-        heard = _drained(self._awake)
+        heard = drained(self._awake)
         for number in (signal.SIGTERM, signal.SIGINT):
             if number in heard:
                 self._stop(heard.count(signal.SIGINT))
@@ -125,8 +132,8 @@ class _Parent:
         self._reap()
 
     def _hear_children(self) -> None:
-        for pid in _drained(self._news).split():
-            if self._generations.is_ready(int(pid)):
+        for pid in self._workers.who_is_ready():
+            if self._generations.is_ready(pid):
                 self._all_ready()
 
     def _all_ready(self) -> None:
@@ -146,9 +153,7 @@ class _Parent:
                 self._signal(signal.SIGKILL)  # asked twice
             return
         self._systemd.stopping()
-        for slot in self._slots:
-            for sock in slot:
-                sock.close()  # what the workers have stays open as long as they want it
+        self._workers.close_sockets()  # what the workers have stays open as long as they want it
         self._signal(signal.SIGTERM)
 
     def _signal(self, number: int) -> None:
@@ -163,7 +168,7 @@ class _Parent:
         try:
             fresh, kept = merged(self._settings, self._reread())
             check_tls(fresh)
-        except TackError as error:
+        except (TackError, OSError, ValueError) as error:
             log.error("the old configuration stays in use: %s", error)
             self._systemd.ready("the new configuration is wrong; the old one is in use")
             return
@@ -219,53 +224,18 @@ class _Parent:
     def _start(self, settings: Settings, generation: int, place: int) -> None:
         row = self._board.take()
         if row is None:
-            raise CannotServe("too many workers are still finishing what they began")
+            log.error("cannot start a worker: too many are still finishing what they began")
+            return
         # A signal that arrives here must find either no child or one that it is passed on to.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
-            pid = os.fork()
-            if pid == 0:
-                self._be_worker(settings, place, row)
+            pid = self._workers.fork(settings, place, self._board.row(row), settings is self._fresh)
             self._generations.add(Child(pid, generation, place, row, time.monotonic()))
+        except OSError as error:
+            log.error("cannot start a worker: %s", error.strerror)
+            self._board.give_back(row)
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-
-    def _be_worker(self, settings: Settings, place: int, row: int) -> None:
-        code = 1
-        try:
-            signal.set_wakeup_fd(-1)
-            for descriptor in (self._breath, self._news, self._awake, self._wake):
-                os.close(descriptor)
-            for ordinary in (signal.SIGTERM, signal.SIGCHLD):
-                signal.signal(ordinary, signal.SIG_DFL)
-            for ours in (signal.SIGINT, signal.SIGHUP):
-                signal.signal(ours, signal.SIG_IGN)  # they reach the whole group; the parent passes on what matters
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-            if settings is self._fresh:
-                set_up(settings.config.server)
-            sockets = self._sockets_of(place, settings.workers)
-            said, life, number = self._said, self._life, os.getpid()
-            metrics = self._board.row(row)
-            asyncio.run(work(settings, sockets, life, metrics, lambda: _say(said, number)))
-            code = 0
-        except TackError as error:
-            log.error("a worker failed: %s", error)
-        except BaseException as error:
-            log.error("a worker failed: %s: %s", type(error).__name__, error, exc_info=settings.debug)
-        finally:
-            logging.shutdown()
-            os._exit(code)
-
-    def _sockets_of(self, place: int, workers: int) -> list[socket.socket]:
-        """The sockets of a worker, so that none is without one who serves it; the others are closed in this process."""
-        found: list[socket.socket] = []
-        for number, slot in enumerate(self._slots):
-            if number % workers == place or place % len(self._slots) == number:
-                found += slot
-            else:
-                for sock in slot:
-                    sock.close()
-        return found
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _stirs(self) -> bool:
         """Whether a worker has shown signs of life lately."""
@@ -281,18 +251,6 @@ def _heard(number: int, _: object) -> None:
 def _tell(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-
-
-def _say(descriptor: int, number: int) -> None:
-    os.write(descriptor, f"{number}\n".encode())
-
-
-def _drained(descriptor: int) -> bytes:
-    data = b""
-    with contextlib.suppress(BlockingIOError):
-        while chunk := os.read(descriptor, 4096):
-            data += chunk
-    return data
 
 
 def _ending(status: int) -> str:
