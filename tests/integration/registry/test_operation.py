@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -349,3 +350,15 @@ def test_what_this_machine_contradicts_is_found_by_the_check(tmp_path: Path) -> 
     for said in ("192.0.2.1:5000", "no.such.host.invalid", "access_log", "is no folder", "[tls]"):
         assert said in checked.stderr
     assert "127.0.0.1:0" not in checked.stderr
+
+
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("needs systemd-analyze")
+    unit = Path(__file__).parents[3] / "examples" / "systemd" / "hardtack-registry.service"
+    here = tmp_path / unit.name
+    here.write_text(unit.read_text().replace("/usr/bin/tack", TACK))
+    checked = subprocess.run([analyze, "verify", "--man=no", str(here)], capture_output=True, text=True, check=False)
+    said = [line for line in checked.stderr.splitlines() if unit.name in line]
+    assert not said, said
