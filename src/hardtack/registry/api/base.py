@@ -24,7 +24,7 @@ async def catalog(call: Call) -> web.StreamResponse:
     """List repositories, those that the caller may pull from and no others."""
     limit = page_size(call.parameter("n"))
     after = call.parameter("last") or ""
-    names = await call.service.database.read(finding.names, call.caller, after, limit + 1) if limit else []
+    names = await call.service.database.browse(finding.names, call.caller, after, limit + 1) if limit else []
     headers = {}
     if len(names) > limit:
         names = names[:limit]

@@ -41,7 +41,7 @@ class Repositories:
 
     async def names(self, caller: Caller, after: str = "", limit: int = 1000) -> list[str]:
         """Names of repositories that the caller may pull from, in the order of their bytes."""
-        return await self._db.read(finding.names, caller, after, limit)
+        return await self._db.browse(finding.names, caller, after, limit)
 
     async def details(self, name: str) -> Details | None:
         """Everything about one, or None when there is none of that name."""
