@@ -7,9 +7,11 @@ that is read-only does not hold it. It keeps people from mistakes; what is copie
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from hardtack.registry.errors import RegistryError
 from hardtack.registry.maintenance.errors import InTheWay
 
 if TYPE_CHECKING:
@@ -26,9 +28,10 @@ _BREATH = 0.1
 async def say_that_we_serve(database: Database) -> None:
     """Hold the lock for as long as this runs, or wait to take it over."""
     while True:
-        async with database.alone(_SERVING) as ours:
-            if ours:
-                await asyncio.Event().wait()
+        with contextlib.suppress(RegistryError):  # the lock goes with the connection to the database, and is taken anew
+            async with database.alone(_SERVING) as ours:
+                if ours:
+                    await asyncio.Event().wait()
         await asyncio.sleep(_RETRY)
 
 

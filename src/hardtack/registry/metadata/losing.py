@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     StillLost = Callable[[], Awaitable[bool]]
     """Looks again, or moves the wrong bytes away; called while no push can put right ones in their place."""
 
-_PUSHED = "SELECT 1 FROM upload WHERE digest = ? AND digest <> '' AND touched >= CASE finished WHEN 0 THEN ? ELSE ? END"
+_PUSHED = (
+    "SELECT 1 FROM upload WHERE digest = ? AND digest <> ''"
+    " AND ((finished = 0 AND touched >= ?) OR (finished <> 0 AND touched >= ?))"
+)
 _CLAIM_LIFE = 3600.0
 NEVER = 1e18
 
