@@ -98,6 +98,9 @@ def test_a_redirect_that_asks_for_credentials_gets_none(
     upstream.fault("/v2/app/", redirect(lambda path: cdn.url + path))
     with caching(tmp_path / "root", upstream_of(upstream, **_ACCOUNT)) as worker:
         assert worker.client("GET", "/v2/hub/app/manifests/1").status == 403
+        cdn.fault("/v2/app/", status(401, {"WWW-Authenticate": f'Bearer realm="{cdn.url}/token",service="x"'}))
+        assert worker.client("GET", "/v2/hub/app/manifests/1").status == 403
+    assert not cdn.paths(part="/token")
     assert _authorizations(cdn) == {""}
 
 
