@@ -75,10 +75,12 @@ class Claims:
     Attributes:
         repositories: by name; one without actions was asked for and refused.
         catalog: the list of repositories was asked for.
+        mounts: blobs may come from any repository that the bearer may pull from.
     """
 
     repositories: Mapping[str, frozenset[Action]]
     catalog: bool = False
+    mounts: bool = False
 
     def permit(self, action: Action, repository: str) -> bool:
         """Whether the token is good for this. Any of them is for what belongs to no repository."""
@@ -138,6 +140,13 @@ def lists(caller: Caller, repository: str, visibility: str) -> bool:
     A token of docker's flow that was made for the catalog shows what its bearer may; any other what it is good for.
     """
     if caller.claims is not None and caller.claims.catalog:
+        caller = replace(caller, claims=None)
+    return allowed(caller, Action.PULL, repository, visibility)
+
+
+def mounts(caller: Caller, repository: str, visibility: str) -> bool:
+    """Whether a blob that the caller names by its digest alone may be taken from a repository."""
+    if caller.claims is not None and caller.claims.mounts:
         caller = replace(caller, claims=None)
     return allowed(caller, Action.PULL, repository, visibility)
 

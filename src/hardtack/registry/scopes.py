@@ -1,5 +1,8 @@
 """Docker's words for rights: `repository:team/app:pull,push` and `registry:catalog:*`, read and written.
 
+`registry:mount:*` is ours: blobs of whatever repository the bearer may pull from may be mounted without naming it. A
+client that follows the challenge asks for it; one that does not uploads the blob.
+
 Docker knows three actions where we know six: pushing includes tags, deleting includes untagging. A scope is a bound, so
 coarse words do no harm: what may really be done is asked again, with our own words, at every request.
 
@@ -19,7 +22,8 @@ WORDS: dict[str, frozenset[Action]] = {
     "push": frozenset((Action.PUSH, Action.TAG_CREATE, Action.TAG_UPDATE)),
     "delete": frozenset((Action.DELETE, Action.TAG_DELETE)),
 }
-CATALOG = "registry:catalog:*"
+CATALOG, MOUNT = "registry:catalog:*", "registry:mount:*"
+_WHOLE = {CATALOG: "catalog", MOUNT: "mount"}
 _ACTIONS = frozenset((*WORDS, "*"))
 _LIMIT = 20
 
@@ -32,39 +36,38 @@ def scope_of(action: Action, repository: str) -> str:
     return f"repository:{repository}:{'pull,push' if word == 'push' else word}"
 
 
-def parse_scopes(texts: Iterable[str]) -> tuple[dict[str, set[str]], bool]:
+def parse_scopes(texts: Iterable[str]) -> tuple[dict[str, set[str]], set[str]]:
     """Read scopes as clients ask for them: several parameters, several in one, the same resource twice.
 
     Returns:
-        Docker's words by repository, and whether the catalog is among what was asked for. What we have no such thing
-        of, a plugin or a name that cannot be, is passed over: it is granted to nobody.
+        Docker's words by repository, and what of the whole registry (catalog, mount). What we have no such thing of, a
+        plugin or a name that cannot be, is passed over: it is granted to nobody.
     """
     repositories: dict[str, set[str]] = {}
-    catalog = False
+    registry: set[str] = set()
     for scope in " ".join(texts).split()[:_LIMIT]:
         kind, _, rest = scope.partition(":")
         name, _, actions = rest.rpartition(":")
         if kind.partition("(")[0] == "repository" and is_repository(name):
             repositories.setdefault(name, set()).update(_ACTIONS.intersection(actions.split(",")))
-        elif scope == CATALOG:
-            catalog = True
-    return repositories, catalog
+        elif scope in _WHOLE:
+            registry.add(_WHOLE[scope])
+    return repositories, registry
 
 
-def access_list(granted: Mapping[str, Iterable[str]], catalog: bool) -> list[dict[str, Any]]:
+def access_list(granted: Mapping[str, Iterable[str]], registry: Iterable[str]) -> list[dict[str, Any]]:
     """What was granted, as the claim `access` of a token has it."""
     found: list[dict[str, Any]] = [
         {"type": "repository", "name": name, "actions": sorted(actions)} for name, actions in granted.items()
     ]
-    if catalog:
-        found.append({"type": "registry", "name": "catalog", "actions": ["*"]})
+    found += [{"type": "registry", "name": name, "actions": ["*"]} for name in sorted(registry)]
     return found
 
 
 def read_access(access: object) -> Claims:
     """The claim `access`, which may come from an issuer that is not ours: what is not understood grants nothing."""
     repositories: dict[str, frozenset[Action]] = {}
-    catalog = False
+    registry: set[str] = set()
     for entry in access if isinstance(access, list) else ():
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             continue
@@ -72,9 +75,9 @@ def read_access(access: object) -> Claims:
         words = [word for word in actions if isinstance(word, str)] if isinstance(actions, list) else []
         if entry.get("type") == "repository":
             repositories[name] = repositories.get(name, frozenset()) | actions_of(words)
-        elif entry.get("type") == "registry" and name == "catalog":
-            catalog = catalog or "*" in words
-    return Claims(repositories, catalog)
+        elif entry.get("type") == "registry" and "*" in words:
+            registry.add(name)
+    return Claims(repositories, "catalog" in registry, "mount" in registry)
 
 
 def actions_of(words: Iterable[str]) -> frozenset[Action]:

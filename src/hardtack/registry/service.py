@@ -97,10 +97,6 @@ class Call:
         """Whether the caller was granted something else in the repository besides what the route asked for."""
         return allowed(self.caller, action, self.repository)
 
-    def sees(self, repository: str, visibility: str) -> bool:
-        """Whether the caller may pull from another repository, of that visibility."""
-        return allowed(self.caller, Action.PULL, repository, visibility)
-
     def refusal(self, action: Action) -> RegistryError:
         """The error for a caller who is not."""
         return refusal(self.caller, action, self.repository)

@@ -61,7 +61,7 @@ class Issuer:
         self.life = life
 
     async def issue(
-        self, subject: str, credential: str, granted: Mapping[str, Iterable[str]], catalog: bool
+        self, subject: str, credential: str, granted: Mapping[str, Iterable[str]], registry: Iterable[str]
     ) -> tuple[str, float]:
         """Make a token. Returns it with the moment from which it is good."""
         key = await self._keys.signing()
@@ -75,18 +75,13 @@ class Issuer:
             "exp": int(now + self.life),
             "jti": secrets.token_urlsafe(12),
             "cred": credential,
-            "access": access_list(granted, catalog),
+            "access": access_list(granted, registry),
         }
         return jwt.encode(claims, key.private, ALGORITHM, {"kid": key.id, "typ": _TYPE}), float(int(now))
 
     async def read(self, token: str) -> Issued:
         """Believe a token, or not. Raises Unauthorized."""
-        if len(token) > _LIMIT:
-            raise refused("it is too long")
-        try:
-            header = jwt.get_unverified_header(token)
-        except jwt.InvalidTokenError:
-            raise refused("it cannot be read") from None
+        header = read_header(token, _LIMIT)
         identity = header.get("kid")
         if header.get("alg") != ALGORITHM or header.get("typ") != _TYPE or not isinstance(identity, str):
             raise refused("it is of another kind")
@@ -98,6 +93,17 @@ class Issuer:
         if not isinstance(credential, str):
             raise refused("it says too little")
         return Issued(subject, credential, read_access(claims.get("access")), float(claims["exp"]))
+
+
+def read_header(token: str, limit: int) -> dict[str, Any]:
+    """The header of a token, which nobody vouches for. Raises Unauthorized."""
+    if len(token) > limit:
+        raise refused("it is too long")
+    try:
+        header: dict[str, Any] = jwt.get_unverified_header(token)
+    except (jwt.InvalidTokenError, ValueError, RecursionError):  # no token, no Unicode, nested beyond reason
+        raise refused("it cannot be read") from None
+    return header
 
 
 def decode(token: str, key: Any, algorithms: list[str], issuer: str, audience: str, now: float) -> dict[str, Any]:
@@ -121,7 +127,7 @@ def decode(token: str, key: Any, algorithms: list[str], issuer: str, audience: s
             issuer=issuer,
             audience=audience,
         )
-    except (jwt.InvalidTokenError, ValueError, TypeError):
+    except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
         raise refused("it was not made by whom it should, or not for this registry") from None
     times = [claims["exp"], claims.get("nbf", 0), claims.get("iat", 0)]
     if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in times):

@@ -123,9 +123,9 @@ async def _token(
     if fields.get("service", [issuer.service])[0] != issuer.service:
         raise BadRequest(f"this is the token server of {issuer.service} and of nothing else")
     tell_who(request, known.caller.name)
-    asked, catalog = parse_scopes(fields.get("scope", ()))
+    asked, registry = parse_scopes(fields.get("scope", ()))
     access = await granted(service, known.caller, asked)
-    token, moment = await issuer.issue(known.proof.account, known.proof.credential, access, catalog)
+    token, moment = await issuer.issue(known.proof.account, known.proof.credential, access, registry)
     answer = {
         "token": token,
         "access_token": token,

@@ -15,7 +15,7 @@ from hardtack.registry.api.answers import failed
 from hardtack.registry.api.path import Kind, Target, split
 from hardtack.registry.errors import NoSuchAddress, ReadOnly, RegistryError, Unauthorized, Unsupported
 from hardtack.registry.names import check_repository, is_repository
-from hardtack.registry.scopes import CATALOG, scope_of
+from hardtack.registry.scopes import CATALOG, MOUNT, scope_of
 from hardtack.registry.sender import request_address, request_origin, tell_who
 from hardtack.registry.service import Call
 
@@ -84,7 +84,8 @@ async def answer(service: Service, request: web.BaseRequest, path: str, query: s
         target = _meant(service, target, query)
         return await _answer(service, request, target, query)
     except Unauthorized as error:
-        challenge = service.gate.challenge(request_origin(request), _scope(target, request.method), error.problem)
+        needed = _scope(target, request.method, query)
+        challenge = service.gate.challenge(request_origin(request), needed, error.problem)
         return failed(error, {"WWW-Authenticate": challenge})
     except RegistryError as error:
         return failed(error)
@@ -106,7 +107,7 @@ def _meant(service: Service, target: Target | None, query: str) -> Target | None
     return None if name is None else target._replace(repository=name)
 
 
-def _scope(target: Target | None, method: str) -> str:
+def _scope(target: Target | None, method: str, query: str) -> str:
     """What a request needs, in docker's words."""
     if target is None or target.kind is Kind.BASE or method not in ROUTES[target.kind]:
         return ""
@@ -114,7 +115,21 @@ def _scope(target: Target | None, method: str) -> str:
         return CATALOG
     if not is_repository(target.repository):
         return ""
-    return scope_of(ROUTES[target.kind][method].needs(target.reference), target.repository)
+    needed = scope_of(ROUTES[target.kind][method].needs(target.reference), target.repository)
+    return f"{needed} {_source(query)}".rstrip() if target.kind is Kind.UPLOADS else needed
+
+
+def _source(query: str) -> str:
+    """What a mount needs of where it takes the blob from."""
+    if not query.startswith("mount=") and "&mount=" not in query:
+        return ""
+    try:
+        names = parse_qs(query, max_num_fields=_PARAMETERS, errors="replace").get("from")
+    except ValueError:
+        return ""
+    if not names:
+        return MOUNT
+    return scope_of(Action.PULL, names[0]) if is_repository(names[0]) else ""
 
 
 async def _answer(service: Service, request: web.BaseRequest, target: Target | None, query: str) -> web.StreamResponse:

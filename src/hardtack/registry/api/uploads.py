@@ -13,7 +13,7 @@ import uuid
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from hardtack.registry.access import Action
+from hardtack.registry.access import Action, mounts
 from hardtack.registry.api import bodies, ranges, siphon
 from hardtack.registry.api.answers import failed, reply
 from hardtack.registry.api.digests import digest_of
@@ -84,7 +84,7 @@ async def _mounted(call: Call, digest: Digest) -> bool:
     for _ in range(_MOUNT_CANDIDATES // 100):
         names = await metadata.linked_in(digest, after, 100)
         for name, visibility in names:
-            if call.sees(name, visibility) and await metadata.mount(call.repository, digest, name):
+            if mounts(call.caller, name, visibility) and await metadata.mount(call.repository, digest, name):
                 return True
         if len(names) < 100:
             return False
