@@ -47,7 +47,7 @@ class Count(Enum):
     UPSTREAM_MISSES = "upstream_misses", "Requests under an upstream's prefix for which it was asked"
     UPSTREAM_STALE = "upstream_stale", "Requests answered from here since the upstream could not be asked"
     UPSTREAM_ERRORS = "upstream_errors", "Requests that failed since the upstream could not be asked"
-    LOGINS_FAILED = "logins_failed", "Passwords and tokens that were wrong"
+    LOGINS_FAILED = "logins_failed", "Requests whose password or token was wrong or no longer good"
     WEBHOOKS_DELIVERED = "webhooks_delivered", "Webhooks that were delivered"
     WEBHOOKS_FAILED = "webhooks_failed", "Attempts to deliver a webhook that failed"
     CONNECTIONS = "connections", "Connections that were made"

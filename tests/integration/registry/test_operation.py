@@ -188,7 +188,8 @@ def test_figures_are_for_this_machine_and_for_who_has_the_token(tmp_path: Path) 
     (tmp_path / "token").write_text("open sesame\n")
     with configured(tmp_path, TWO, access="") as running:
         client = running.client
-        assert client("GET", "/v2/").status == 401
+        assert client("GET", "/v2/", Authorization="Basic YTpi").status == 401
+        assert figures(client)["hardtack_registry_logins_failed_total"] == 1
         assert figures(client)
         assert client("GET", "/metrics", X_Forwarded_For="192.0.2.1").status == 403
         assert client("GET", "/metrics", Host="rebound.example.org").status == 403

@@ -66,5 +66,4 @@ class WebhooksSection:
     """Calls to others when something was pushed or deleted."""
 
     enabled: bool = option(FLAG, True, "Make them")
-    attempts: int = option(whole(1, 50), 10, "How often a call is tried before it is put aside as dead")
     timeout: float = option(duration(1, 120), 10.0, "How long one may take")

@@ -15,6 +15,7 @@ import aiohttp
 
 from hardtack.registry.errors import RegistryError
 from hardtack.registry.events.payload import headers, pause_after
+from hardtack.registry.metrics import Count, Metrics
 
 if TYPE_CHECKING:
     from hardtack.registry.events.webhooks import Due, Webhooks
@@ -36,10 +37,13 @@ class Dispatcher:
         session: for requests to strangers: filtered addresses, no credentials, a limit of time.
     """
 
-    def __init__(self, database: Database, webhooks: Webhooks, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, database: Database, webhooks: Webhooks, session: aiohttp.ClientSession, metrics: Metrics | None = None
+    ) -> None:
         self._db = database
         self._webhooks = webhooks
         self._session = session
+        self._metrics = metrics or Metrics()
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self) -> None:
@@ -74,7 +78,9 @@ class Dispatcher:
         async with self._gate:
             status, text = await self._send(due)
         now = self._db.now()
-        if 200 <= status < 300:
+        delivered = 200 <= status < 300
+        self._metrics.add(Count.WEBHOOKS_DELIVERED if delivered else Count.WEBHOOKS_FAILED)
+        if delivered:
             await self._webhooks.tried(due.id, text, "delivered", now)
             return
         if status == 410:

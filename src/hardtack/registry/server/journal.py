@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hardtack.registry.api.path import split
+from hardtack.registry.metrics import Count
 from hardtack.registry.sender import notes_of
 from hardtack.registry.server.access_log import line
 
@@ -78,6 +79,8 @@ class Journal:
         notes = notes_of(request)
         received = max(request.content.total_bytes, notes.spliced)
         kind = kind_of(request.raw_path.partition("?")[0])
+        if status == 401 and "Authorization" in request.headers:
+            self.metrics.add(Count.LOGINS_FAILED)
         self.metrics.request(request.method, kind, status, seconds, received, sent)
         if self._log is None:
             return

@@ -57,7 +57,6 @@ RETIRE = signal.SIGUSR2
 
 _RETIREMENT = 3600.0
 _BACKLOG = 1024
-_TELLING = 15.0
 
 
 async def work(
@@ -155,7 +154,8 @@ async def serving(
             beside(stack, Retention(stores.database, config).run())
             beside(stack, Scrubber(service).run())
             beside(stack, say_that_we_serve(stores.database))
-            beside(stack, _told(service))
+            if config.webhooks.enabled:
+                beside(stack, _told(service))
         await _listen(stack, sockets, server, service)
         yield Running(service, probes, server)
 
@@ -170,9 +170,9 @@ def _upstreams(service: Service, stack: AsyncExitStack) -> Upstreams:
 
 async def _told(service: Service) -> None:
     """Tell webhooks what happens, as long as the worker lives."""
-    timeout = aiohttp.ClientTimeout(total=_TELLING)
+    timeout = aiohttp.ClientTimeout(total=service.config.webhooks.timeout)
     async with session(AddressFilter(service.config.network.allow), timeout) as to_strangers:
-        await Dispatcher(service.database, Webhooks(service.database), to_strangers).run()
+        await Dispatcher(service.database, Webhooks(service.database), to_strangers, service.metrics).run()
 
 
 def _accounts(settings: Settings, database: Database, stack: AsyncExitStack) -> Accounts | None:
