@@ -27,7 +27,7 @@ from support.weed import Weed, weed
 
 pytest.importorskip("aiobotocore", reason="needs aiobotocore (pip install hardtack[s3])")
 
-from hardtack.registry.blobs.s3 import connecting, failures
+from hardtack.registry.blobs.s3 import assembling, connecting, failures
 from hardtack.registry.blobs.s3.bucket import Bucket
 from hardtack.registry.blobs.s3.storage import S3Blobs
 from hardtack.registry.blobs.s3.uploads import state_of
@@ -286,6 +286,27 @@ async def test_a_final_put_is_repeated_after_a_death_and_cleans_up_behind_it(ope
     assert await whole(blobs, digest) == data
 
 
+async def test_who_goes_away_while_a_blob_is_put_together_finds_it_done(
+    opened: Opener, storm: Weather, bucket: Bucket
+) -> None:
+    blobs = await opened(endpoint=storm.endpoint)
+    data = b"x" * 17 * MB
+    upload = await begin(blobs)
+    await write(blobs, upload, data)
+    ending = asyncio.create_task(publish(blobs, upload, data))
+    while not any("uploadId=" in line for line in storm.seen):
+        await asyncio.sleep(0.002)
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    assert len(await keys(bucket, "blobs/")) == 1 and await assemblies(bucket) == []
+    storm.seen.clear()
+    digest = await publish(blobs, upload, data)
+    assert not any("partNumber=" in line for line in storm.seen)
+    assert await whole(blobs, digest) == data
+    assert await keys(bucket, "uploads/") == []
+
+
 async def test_half_made_blobs_without_a_note_are_swept(opened: Opener, bucket: Bucket) -> None:
     blobs = await opened()
     await bucket.assemble("blobs/sha256/aa/whatever")
@@ -446,6 +467,22 @@ async def test_a_store_that_cannot_be_used_is_refused_at_the_start(impatient: No
             await opened(**changes)
     with pytest.raises(CannotServe, match="no such bucket"):
         await opened(bucket="elsewhere")  # and was not created by having been asked for
+
+
+async def test_a_damaged_blob_of_any_size_is_set_aside(
+    opened: Opener, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assembling, "_AT_ONCE", 5 * MB)
+    blobs, data = await opened(), os.urandom(12 * MB)
+    upload = await begin(blobs)
+    await write(blobs, upload, data)
+    digest = await publish(blobs, upload, data)
+    assert await blobs.set_aside(digest)
+    assert not await blobs.set_aside(digest)
+    with pytest.raises(BlobUnknown):
+        await blobs.open(digest)
+    [name] = await blobs.aside()
+    assert await bucket.read(f"quarantine/{name}") == data
 
 
 async def test_many_blobs_are_removed_at_once(opened: Opener, bucket: Bucket) -> None:

@@ -29,7 +29,8 @@ R = TypeVar("R")
 SMALL = 8 << 20
 """Up to here a blob made of several pieces is written in one request."""
 
-_TOGETHER = 4
+_TOGETHER = 12  # copies cost us nothing; a client, and what is between, waits for the last of them
+_GATHERED = 2  # parts that pass through our memory
 _AT_ONCE = 256 << 20  # what a store copies in one request within the time that we wait; its own limit is 5 GiB
 
 
@@ -52,6 +53,7 @@ class Assembly:
         self._rest = rest
         self._target = target
         self._size = sum(size for _, size in sources) + len(rest)
+        self._room = asyncio.Semaphore(_GATHERED)
 
     async def make(self) -> str:
         """Do it.
@@ -102,8 +104,9 @@ class Assembly:
             key, size = self._sources[first.source]
             span = None if first.count == size else (first.start, first.count)
             return await self._bucket.copy_part(self._target, assembly, number, key, span)
-        data = b"".join([await self._bytes(span) for span in part])
-        return await self._bucket.put_part(self._target, assembly, number, data)
+        async with self._room:
+            data = b"".join([await self._bytes(span) for span in part])
+            return await self._bucket.put_part(self._target, assembly, number, data)
 
     async def _bytes(self, span: Span) -> bytes:
         if span.source == len(self._sources):

@@ -6,6 +6,7 @@ said by an MD5 that the store checks; the signature leaves the body out, since h
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from hardtack.registry.blobs.s3.settings import S3Settings
 
 _BATCH = 1000  # what one DeleteObjects takes
+_QUICK = 64 << 10  # bytes that are hashed sooner than a thread is asked to
 _TYPE = "application/octet-stream"
 
 
@@ -82,7 +84,9 @@ class Bucket:
             md5: of the data, when it is known.
         """
         async with translated("write an object"):
-            await self._s3.put_object(**self._where(key), Body=data, ContentMD5=_md5(data, md5), ContentType=_TYPE)
+            await self._s3.put_object(
+                **self._where(key), Body=data, ContentMD5=await _md5(data, md5), ContentType=_TYPE
+            )
 
     async def size(self, key: str) -> int | None:
         """The length of an object; None when there is none."""
@@ -166,11 +170,11 @@ class Bucket:
             begun = await self._s3.create_multipart_upload(**self._where(key), ContentType=_TYPE)
         return str(begun["UploadId"])
 
-    async def put_part(self, key: str, assembly: str, number: int, data: bytes, md5: bytes | None = None) -> str:
+    async def put_part(self, key: str, assembly: str, number: int, data: bytes) -> str:
         """Write a part. Returns its tag."""
         async with translated("write a part"):
             made = await self._s3.upload_part(
-                **self._where(key), UploadId=assembly, PartNumber=number, Body=data, ContentMD5=_md5(data, md5)
+                **self._where(key), UploadId=assembly, PartNumber=number, Body=data, ContentMD5=await _md5(data)
             )
         return str(made["ETag"])
 
@@ -214,9 +218,14 @@ class Bucket:
             more = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
 
-def _md5(data: bytes, known: bytes | None) -> str:
-    digest = known if known is not None else hashlib.md5(data, usedforsecurity=False).digest()
-    return base64.b64encode(digest).decode()
+async def _md5(data: bytes, known: bytes | None = None) -> str:
+    if known is None:
+        known = _digest(data) if len(data) <= _QUICK else await asyncio.to_thread(_digest, data)
+    return base64.b64encode(known).decode()
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
 
 
 def _moment(answer: Mapping[str, Any]) -> float:
