@@ -230,22 +230,31 @@ def _edit(by: By, name: str, title: str | None, email: str | None, now: float) -
 
 def _set_admin(by: By, name: str, admin: bool, now: float) -> Script[None]:
     identity = yield from find(name, USER)
+    was = yield from _is_admin(identity)
     yield "UPDATE account SET admin = ? WHERE id = ?", (int(admin), identity)
-    yield from _need_an_admin()
+    yield from _need_an_admin(was)
     yield from changed(by, "user.admin", name, "yes" if admin else "no", now)
 
 
 def _set_active(by: By, name: str, active: bool, now: float) -> Script[None]:
     identity = yield from find(name)
+    was = yield from _is_admin(identity)
     yield "UPDATE account SET active = ? WHERE id = ?", (int(active), identity)
     if not active:
         yield "DELETE FROM session WHERE account = ?", (identity,)
-    yield from _need_an_admin()
+    yield from _need_an_admin(was)
     yield from changed(by, "account.enable" if active else "account.disable", name, "", now)
 
 
-def _need_an_admin() -> Script[None]:
-    # Locked in a fixed order, so that two who take each other's rights away cannot both succeed.
+def _is_admin(identity: int) -> Script[bool]:
+    return (yield from hits("SELECT 1 FROM account WHERE id = ? AND admin = 1 AND active = 1", identity))
+
+
+def _need_an_admin(was: bool) -> Script[None]:
+    """See that an admin is left after one may have gone. Raises AccountConflict."""
+    if not was:
+        return
+    # Locked, so that two who take each other's rights away cannot both succeed.
     rows = yield "SELECT id FROM account WHERE admin = 1 AND active = 1 AND kind = 'user' ORDER BY id FOR UPDATE", ()
     if not rows:
         raise AccountConflict("this is the last admin", "Make somebody else an admin first")
@@ -253,8 +262,9 @@ def _need_an_admin() -> Script[None]:
 
 def _delete(by: By, name: str, now: float) -> Script[None]:
     identity = yield from find(name, USER)
+    was = yield from _is_admin(identity)
     yield from remove(identity, name)
-    yield from _need_an_admin()
+    yield from _need_an_admin(was)
     yield from changed(by, "user.delete", name, "", now)
 
 
