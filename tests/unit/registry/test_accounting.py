@@ -161,6 +161,27 @@ async def test_pulls_of_tags_digests_and_repositories_are_counted(
     assert await repositories.pulled("a/none") == {}
 
 
+async def test_counts_go_with_what_they_count(
+    database: Database, content: Content, repositories: Repositories, clock: Clock
+) -> None:
+    first, second = [await content.image("a/b", tag, tag) for tag in ("v1", "v2")]
+    pulls = Pulls(database)
+    for tag, name in (("v1", first), ("v2", second)):
+        pulls.count("a/b", tag, name)
+    await pulls.flush()
+    await content.delete("a/b", first)
+    await content.delete("a/b", second, keep=False)
+    assert set(await repositories.pulled("a/b", ["", "v1", "v2", first, second])) == {"", "v1", first}
+    clock.now += DAY + 1
+    await Undelete(database, DAY).expire()
+    assert set(await repositories.pulled("a/b", ["", "v1", first])) == {""}
+    await content.image("a/b", "v3", "x")
+    pulls.count("a/b", "v3", first)
+    await pulls.flush()
+    await content.store.delete_tag("a/b", "v3", "eve")
+    assert "v3" not in await repositories.pulled("a/b", ["v3"])
+
+
 async def test_counts_that_could_not_be_written_are_written_later(
     database: Database, content: Content, repositories: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> None:

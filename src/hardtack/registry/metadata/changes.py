@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hardtack.registry.errors import BlobInUse, ManifestBlobUnknown, TagImmutable, UploadUnknown
 from hardtack.registry.metadata.events import happened
-from hardtack.registry.metadata.graves import bury, drop_content, empty, find_grave
+from hardtack.registry.metadata.graves import bury, drop_content, empty, find_grave, forget_pulls
 from hardtack.registry.metadata.links import link, need, release, unlink
 from hardtack.registry.metadata.quotas import namespace_of, within
 from hardtack.registry.metadata.script import first, hits
@@ -217,6 +217,7 @@ def delete_tag(repository: str, tag: str, who: str, now: float) -> Script[bool]:
     if row is None:
         return False
     yield from _changeable(home, (tag,))
+    yield "DELETE FROM pulled WHERE repository = ? AND subject = ?", (home, tag)
     yield from remember(home, tag, "", who, now)
     yield from happened("untag", repository, tag, row[0], "", 0, who, now)
     yield from _touch(home, now)
@@ -241,6 +242,8 @@ def delete_manifest(
         yield from remember(home, tag, "", who, now)
         yield from happened("untag", repository, tag, digest, media_type, size, who, now)
     yield from remove_manifest(home, digest, size, now - spare, now)
+    if not keep:
+        yield from forget_pulls(home, digest, tags)
     yield from happened("delete", repository, "", digest, media_type, size, who, now)
     yield from _touch(home, now)
     return True

@@ -133,9 +133,25 @@ def drop_graves(before: float, limit: int) -> Script[int]:
     home = row[0]
     yield "SELECT id FROM repository WHERE id = ? FOR UPDATE", (home,)
     old = yield (
-        "SELECT id, deleted FROM grave WHERE repository = ? AND deleted < ? ORDER BY deleted, id LIMIT ?",
+        "SELECT id, deleted, digest, tags FROM grave WHERE repository = ? AND deleted < ? ORDER BY deleted, id LIMIT ?",
         (home, before, limit),
     )
-    for grave, deleted in old:
+    for grave, deleted, digest, tags in old:
         yield from empty(grave, deleted)
+        yield from forget_pulls(home, digest, json.loads(tags))
     return len(old)
+
+
+def forget_pulls(home: int, digest: str, tags: Sequence[str]) -> Script[None]:
+    """Forget how often a manifest and its tags were pulled, as far as they are gone."""
+    yield (
+        "DELETE FROM pulled WHERE repository = ? AND subject = ? AND NOT EXISTS"
+        " (SELECT 1 FROM manifest m WHERE m.repository = pulled.repository AND m.digest = pulled.subject)",
+        (home, digest),
+    )
+    for tag in tags:
+        yield (
+            "DELETE FROM pulled WHERE repository = ? AND subject = ? AND NOT EXISTS"
+            " (SELECT 1 FROM tag t WHERE t.repository = pulled.repository AND t.name = pulled.subject)",
+            (home, tag),
+        )
