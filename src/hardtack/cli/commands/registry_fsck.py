@@ -51,8 +51,7 @@ async def _found(args: Args) -> AsyncIterator[Finding]:
     from hardtack.registry.maintenance.fsck import fsck
 
     async with open_registry(args) as (database, blobs, config):
-        limits = config.limits
-        check = Check(database, blobs, args.repair, args.deep, limits.grace, limits.sparse_images)
+        check = Check(database, blobs, args.repair, args.deep, config.limits.sparse_images)
         async for finding in fsck(check):
             yield finding
 

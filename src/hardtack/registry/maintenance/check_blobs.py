@@ -42,6 +42,11 @@ async def _stray(check: Check, digest: str, size: int) -> AsyncIterator[Finding]
     # A push writes the row before the bytes get their name, so one that came meanwhile has a row by now.
     if await check.database.read(questions.blob, digest) is not None or await size_of(check.blobs, digest) is None:
         return
+    if await check.database.browse(questions.is_linked, digest):
+        if check.repair:
+            await check.database.write(repairs.give_row, digest, size, check.database.now())
+        yield Finding("blob-unknown", digest, "repositories link to it, and no row knows of it", "", check.repair)
+        return
     if check.repair:
         await check.database.write(repairs.take_stray, digest, size, check.database.now())
     yield Finding(

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from hardtack.registry.maintenance.findings import Check
 
 
+_AT_WORK = 3600.0  # for so many seconds somebody may still be busy with what looks left behind
+
+
 async def check_leftovers(check: Check) -> AsyncIterator[Finding]:
     """Uploads have bytes and sessions; nothing waits to be freed; nothing is in the quarantine."""
     async for finding in _sessions(check):
         yield finding
-    for upload in await check.blobs.abandoned(check.grace):
+    for upload in await check.blobs.abandoned(_AT_WORK):
         if await check.database.read(reading.upload, upload) is not None:
             continue
         gone = check.repair and await check.blobs.discard(upload)
@@ -30,7 +33,7 @@ async def check_leftovers(check: Check) -> AsyncIterator[Finding]:
 
 
 async def _sessions(check: Check) -> AsyncIterator[Finding]:
-    before = check.database.now() - check.grace
+    before = check.database.now() - _AT_WORK
     after = ""
     while page := await check.database.browse(questions.sessions_after, after, before):
         for upload in page:

@@ -28,11 +28,12 @@ async def _repository(check: Check, home: int, name: str) -> AsyncIterator[Findi
     database, repair = check.database, check.repair
     found = await database.browse(questions.marks, home)
     for digest in found.rowless:
-        size = await size_of(check.blobs, digest)
         if repair:
+            size = await size_of(check.blobs, digest)
             await database.write(repairs.give_row, digest, size, database.now())
-        message = f"{name} links to it, and no row knows of it"
-        yield Finding("blob-unknown", digest, message, "", repair and size is not None)
+        message = f"{name} links to it, and neither a row nor bytes are there"
+        done = "marked as lost, so that it can be pushed again" if repair else ""
+        yield Finding("blob-missing", digest, message, "Push it again", False, done)
     for tag, digest in found.tags:
         gone = repair and await database.write(repairs.drop_tag, home, tag, database.now())
         yield Finding("tag-dangling", f"{name}:{tag}", f"it points at {digest}, which is not there", "", gone)

@@ -46,7 +46,6 @@ class Check:
     Attributes:
         repair: put right what can be put right safely.
         deep: read every byte of every blob.
-        grace: seconds for which somebody may still be at work on what looks left behind.
         sparse: images may lack their layers.
     """
 
@@ -54,5 +53,4 @@ class Check:
     blobs: Blobs
     repair: bool = False
     deep: bool = False
-    grace: float = 900.0
     sparse: bool = False

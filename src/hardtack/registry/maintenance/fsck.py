@@ -7,6 +7,7 @@ aside, and what is lost is no longer offered, so that clients push it again and 
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING
 
 from hardtack.registry.maintenance.check_blobs import check_blobs
@@ -43,7 +44,11 @@ async def _database(check: Check) -> AsyncIterator[Finding]:
     """SQLite's own check; PostgreSQL checks its pages itself as it reads them (data_checksums)."""
     if not isinstance(check.database, SqliteDatabase):
         return
-    for problem in await check.database.browse(_integrity):
+    try:
+        problems = await check.database.browse(_integrity)
+    except sqlite3.Error as error:
+        problems = [str(error)]
+    for problem in problems:
         hint = "Restore a backup; without one, `sqlite3 registry.db .recover` saves what can be read"
         yield Finding("database-damaged", "registry.db", problem, hint)
 

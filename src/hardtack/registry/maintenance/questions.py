@@ -51,6 +51,11 @@ def blob(digest: str) -> Script[BlobRow | None]:
     return None if row is None else BlobRow._make(row)
 
 
+def is_linked(digest: str) -> Script[bool]:
+    """Whether any repository links to a blob."""
+    return (yield from hits("SELECT 1 FROM link WHERE digest = ? LIMIT 1", digest))
+
+
 def needs_of(digest: str) -> Script[list[str]]:
     """Some of the references under which people know what needs a content."""
     rows = yield (
