@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzz import addresses, headers, manifests, names
+from fuzz import addresses, credentials, headers, manifests, names
 from fuzz.harness import Harness
 
 HARNESSES: dict[str, Harness] = {
@@ -10,4 +10,5 @@ HARNESSES: dict[str, Harness] = {
     **addresses.HARNESSES,
     **headers.HARNESSES,
     **manifests.HARNESSES,
+    **credentials.HARNESSES,
 }

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from fuzz.administration import administrations
 from fuzz.wire import Said, exchange, plain_pulls, requests
 from hardtack.registry.server import worker as worker_module
 from hardtack.registry.server.quick import QuickLane
 from support.our_registry import image_config
-from support.registry_worker import Worker, registry_worker
+from support.registry_worker import Worker, account, registry_worker
 
 _OWN = ("date", "x-request-id")  # of every answer
 BOUNDED = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
@@ -80,6 +81,27 @@ def test_no_request_is_answered_with_a_fault_of_ours(served: Worker, faults: lis
 
     attack()
     assert served.client("GET", "/v2/m/a/tags/list").status == 200
+
+
+def test_no_request_to_a_registry_with_accounts_is_answered_with_a_fault_of_ours(
+    tmp_path: Path, faults: list[str]
+) -> None:
+    """The token server and the JSON API, as nobody, as a user, as an admin, and with credentials that are none."""
+    with registry_worker(tmp_path / "root", accounts=True) as guarded:
+        admin, bob = account(guarded, "root", admin=True), account(guarded, "bob")
+        assert guarded.client("GET", "/api/v1/users", Authorization=admin).status == 200
+
+        @BOUNDED
+        @given(administrations(guarded.host, (admin, bob)))
+        def attack(request: bytes) -> None:
+            said = exchange(guarded.host, request, 0.3)
+            assert not faults, f"{faults} after {request!r}"
+            assert said.status < 500, (request, said)
+            if said.body and said.headers.get("content-type") == "application/json" and said.status < 300:
+                json.loads(said.body)
+
+        attack()
+        assert guarded.client("GET", "/v2/").status == 401
 
 
 def test_the_quick_lane_says_what_the_ordinary_way_says(served: Worker, ordinary: Worker) -> None:

@@ -55,11 +55,11 @@ def _parsed(data: bytes) -> Said:
     return Said(int(first.split(" ")[1]), headers, body)
 
 
-def _escaped(piece: bytes) -> bytes:
+def escaped(piece: bytes) -> bytes:
     return b"".join(bytes([byte]) if 0x20 < byte < 0x7F else b"%%%02x" % byte for byte in piece)
 
 
-_HOSTILE = st.sampled_from(HOSTILE) | st.binary(max_size=6)
+ODD = st.sampled_from(HOSTILE) | st.binary(max_size=6)
 _NAMES = st.sampled_from(
     [b"m/a", b"m/a", b"m/a", b"m/b", b"library", b"v2", b"M", b"a" * 300, b"m//a", b"../a", b"m/blobs/uploads"]
 )
@@ -87,7 +87,7 @@ _HEADERS = (
 
 def paths() -> st.SearchStrategy[bytes]:
     """Addresses of the API and of pages, most of them nearly right."""
-    odd = _HOSTILE.map(_escaped)
+    odd = ODD.map(escaped)
     api = st.builds(
         lambda name, noun, reference: b"/v2/" + name + b"/" + noun + b"/" + reference,
         _NAMES | odd,
@@ -111,7 +111,7 @@ def queries() -> st.SearchStrategy[bytes]:
     names = st.sampled_from(
         [b"n", b"last", b"artifactType", b"tag", b"mount", b"from", b"digest", b"digest-algorithm", b"q", b"before"]
     )
-    values = (_HOSTILE | _REFERENCES | _NAMES | st.sampled_from([b"5", b"0", b"sha512", b"1e9"])).map(_escaped)
+    values = (ODD | _REFERENCES | _NAMES | st.sampled_from([b"5", b"0", b"sha512", b"1e9"])).map(escaped)
     pairs = st.lists(st.builds(lambda name, value: name + b"=" + value, names, values), max_size=3)
     return pairs.map(lambda made: b"?" + b"&".join(made) if made else b"")
 
@@ -133,7 +133,7 @@ def headers(host: str) -> st.SearchStrategy[bytes]:
             b"x" * 5000,
         ]
     )
-    lines = st.lists(st.builds(lambda name, value: name + b": " + value + b"\r\n", names, plain | _HOSTILE), max_size=3)
+    lines = st.lists(st.builds(lambda name, value: name + b": " + value + b"\r\n", names, plain | ODD), max_size=3)
     return lines.map(lambda made: f"Host: {host}\r\n".encode() + b"".join(made))
 
 
@@ -181,12 +181,12 @@ def plain_pulls(draw: st.DrawFn, host: str) -> bytes:
     path, space, version, end, block = b"/v2/m/a/manifests/v1", b" ", b"HTTP/1.1", b"\r\n", f"Host: {host}\r\n".encode()
     odd = draw(st.sampled_from(["header", "headers", "path", "line"]))
     if odd == "header":
-        names = st.sampled_from([*_HEADERS, b"X"]) | st.builds(lambda piece: b"X" + piece, _HOSTILE)
-        block += draw(names) + b":" + draw(_HOSTILE | st.builds(lambda piece: b"a" + piece + b"b", _HOSTILE)) + b"\r\n"
+        names = st.sampled_from([*_HEADERS, b"X"]) | st.builds(lambda piece: b"X" + piece, ODD)
+        block += draw(names) + b":" + draw(ODD | st.builds(lambda piece: b"a" + piece + b"b", ODD)) + b"\r\n"
     elif odd == "headers":
         block = draw(headers(host))
     elif odd == "path":
-        path = draw(paths() | _HOSTILE.map(lambda piece: path + piece))
+        path = draw(paths() | ODD.map(lambda piece: path + piece))
     else:
         version = draw(st.sampled_from([b"HTTP/1.0", b"HTTP/1.1 ", b"http/1.1", b"HTTP/1.2", b"HTTP/11", b""]))
         space = draw(st.sampled_from([b" ", b"  ", b"\t"]))

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from hardtack.registry.access import ALL, Action, Caller, Grant
 from hardtack.registry.accounts import tokens
 from hardtack.registry.accounts.gate import bearer_challenge
-from hardtack.registry.accounts.issuer import decode, refused
+from hardtack.registry.accounts.issuer import decode, read_header, refused
 from hardtack.registry.errors import CannotServe
 from hardtack.registry.scopes import read_access
 
@@ -104,10 +104,7 @@ class ExternalGate:
         return caller
 
     def _verify(self, token: str) -> tuple[Caller, float]:
-        try:
-            header = jwt.get_unverified_header(token) if len(token) <= _LIMIT else {}
-        except jwt.InvalidTokenError:
-            raise refused("it cannot be read") from None
+        header = read_header(token, _LIMIT)
         key = self._key(header.get("kid"))
         if key is None or header.get("alg") != key.algorithm:
             raise refused("its key is not known, or its algorithm is not the key's")
