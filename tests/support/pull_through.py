@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,10 +49,17 @@ def caching(
     gate: Gate | None = None,
     allow: tuple[str, ...] = LOOPBACK,
     read_only: bool = False,
+    base: Config | None = None,
     **limits: Any,
 ) -> Iterator[Worker]:
-    """A worker that caches upstreams."""
-    base = Config(server=ServerSection(read_only=read_only), upstream=upstreams, network=NetworkSection(allow))
+    """A worker that caches upstreams.
+
+    Args:
+        base: what is configured besides.
+    """
+    base = replace(
+        base or Config(), server=ServerSection(read_only=read_only), upstream=upstreams, network=NetworkSection(allow)
+    )
     with registry_worker(root, gate, base=base, **limits) as worker:
         yield worker
 

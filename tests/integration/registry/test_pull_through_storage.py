@@ -14,10 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from hardtack.registry.config.document import Config
+from hardtack.registry.config.options import Secret
+from hardtack.registry.config.stores import BlobsSection
 from support.bad_registry import BadRegistry
 from support.disks import fill, small_disk
 from support.our_registry import Client, OurRegistry, our_registry
 from support.pull_through import caching, drip, upstream_of
+from support.weed import weed
 
 _LARGE = 9 << 20
 
@@ -185,3 +189,34 @@ def _has_open(pid: int, folder: Path) -> bool:
             if os.readlink(entry).startswith(str(folder)):
                 return True
     return False
+
+
+def test_replicas_over_an_object_store_fetch_for_their_own_clients_and_share_what_is_kept(
+    upstream: BadRegistry, tmp_path: Path
+) -> None:
+    pytest.importorskip("aiobotocore", reason="needs aiobotocore (pip install hardtack[s3])")
+    place = weed().settings()
+    store = BlobsSection(
+        f"s3://{place.bucket}/{place.prefix}", place.endpoint, "", place.access_key, Secret(place.secret_key)
+    )
+    base = Config(blobs=store)
+    data = os.urandom(_LARGE)
+    layer = _publish(upstream, data)
+    path = f"/v2/hub/app/blobs/{layer}"
+    go_on = threading.Event()
+    with (
+        caching(tmp_path / "root", upstream_of(upstream), base=base) as one,
+        caching(tmp_path / "root", upstream_of(upstream), base=base) as two,
+        ThreadPoolExecutor(9) as pool,
+    ):
+        assert one.client("GET", "/v2/hub/app/manifests/1").status == 200
+        upstream.fault("/blobs/", drip(8 << 20, go_on))
+        first = pool.submit(one.client, "GET", path)
+        time.sleep(0.3)
+        late = [pool.submit(worker.client, "GET", path) for worker in (one, two) * 4]  # behind what memory has
+        time.sleep(0.3)
+        go_on.set()
+        assert all(answer.result().body == data for answer in (first, *late))
+        assert len(upstream.paths("GET", "/blobs/")) == 2
+        assert two.client("GET", path, Range="bytes=5-9").body == data[5:10]
+        assert len(upstream.paths("GET", "/blobs/")) == 2
