@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ async def client(settings: S3Settings, endpoint: str) -> AsyncIterator[Any]:
         parameter_validation=False,
         user_agent_extra="hardtack",
     )
-    async with get_session().create_client(
+    async with _session().create_client(
         "s3",
         region_name=settings.signing_region,
         endpoint_url=endpoint or None,
@@ -48,6 +49,12 @@ async def client(settings: S3Settings, endpoint: str) -> AsyncIterator[Any]:
         made.meta.events.register("before-call.s3.DeleteObjects", _with_md5)
         made.meta.events.register_last("before-call.s3", _without_waiting)
         yield made
+
+
+@functools.cache
+def _session() -> Any:
+    # Holds the service's description, which takes longer to read than everything else here.
+    return get_session()
 
 
 def _with_md5(params: dict[str, Any], **_: object) -> None:
