@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hardtack.registry.config.server import ServerSection
 from hardtack.registry.metrics import BUCKETS, Board, Count, Level, Metrics
 from hardtack.registry.server.access_log import line, shown
 from hardtack.registry.server.exposition import _Collected
+from hardtack.registry.server.logs import set_up
 
 
 @given(st.text(), st.text(), st.text(), st.text(max_size=3000))
@@ -81,3 +85,24 @@ def test_every_figure_can_be_written() -> None:
     assert 'request_seconds_bucket{kind="manifest",le="0.001"} 0.0' in text
     assert 'request_seconds_bucket{kind="manifest",le="0.005"} 1.0' in text
     assert "hardtack_registry_blobs 3.0" in text
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_message_cannot_forge_a_line_of_the_log(form: str) -> None:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    try:
+        set_up(ServerSection(log_format=form, log_level="info"), stream)
+        logging.getLogger("hardtack.registry").warning("said %s", "a\n2026-01-01 ERROR forged\x1b[2J")
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+    first, *others = stream.getvalue().rstrip("\n").split("\n")
+    assert "\x1b" not in stream.getvalue()
+    if form == "json":
+        assert json.loads(first)["message"].endswith("forged\x1b[2J")
+        assert not others
+    else:
+        assert first.endswith("WARNING said a")
+        assert all(line.startswith("  ") for line in others)
