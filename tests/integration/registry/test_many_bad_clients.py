@@ -155,6 +155,15 @@ def test_garbage_behind_a_request_ends_the_connection(crowded: OurRegistry) -> N
         assert statuses in ([b"200", b"400"], [b"400"]), garbage[:20]
 
 
+def test_what_cannot_be_read_does_not_fill_the_log(crowded: OurRegistry) -> None:
+    before = crowded.log()
+    for garbage in (b"\0" * 100, b"GET\r\n\r\n", b"GET /\xff HTTP/1.1\r\n\r\n", PULL[:-2] + b"a\nb: c\r\n\r\n") * 5:
+        with connected(crowded) as sock:
+            sock.sendall(garbage)
+            assert sock.recv(65536).startswith(b"HTTP/1.0 400 ")
+    assert crowded.log() == before
+
+
 @pytest.mark.parametrize(
     ("said", "piece"),
     [

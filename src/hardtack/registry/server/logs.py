@@ -23,6 +23,8 @@ def set_up(section: ServerSection, stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Json() if section.log_format == "json" else _Text())
     logging.basicConfig(level=section.log_level.upper(), handlers=[handler], force=True)
+    # aiohttp tells of every request that it cannot read, with a traceback: any stranger could fill the disk with that.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
 class _Text(logging.Formatter):
