@@ -24,7 +24,7 @@ def admitted(settings: Settings) -> Settings:
     """The settings with the mode decided; what they need in the database is there.
 
     Raises:
-        CannotServe: everybody is to be let in to a registry that has accounts.
+        CannotServe: everybody is to be let in to a registry that has accounts, or it is half of a copy.
     """
     exists = asyncio.run(_has_accounts(settings.config))
     if settings.open_to_all and exists:
@@ -45,8 +45,10 @@ def _mode(settings: Settings, exists: bool) -> str:
 
 async def _has_accounts(config: Config) -> bool:
     from hardtack.registry.accounts.first import has_accounts
+    from hardtack.registry.maintenance.importing import expect_whole
 
     async with open_stores(config) as stores:
+        await expect_whole(stores.database)
         return await has_accounts(stores.database)
 
 
