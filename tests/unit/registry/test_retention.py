@@ -244,7 +244,7 @@ async def test_a_dry_run_names_what_goes_and_the_bytes_that_it_frees(
     assert await keeper.apply(plan) == (2, 2, 0)
     assert (await content.collected())[1] == sum(plan.sizes)
     assert await content.store.tag_names("a/b") == ["v2", "v3"]
-    assert [change.who for change in await Repositories(database).history("a/b")][:2] == ["retention"] * 2
+    assert [change.who for change in await Repositories(database).history("a/b")][:2] == ["rule:retention"] * 2
 
 
 async def test_what_goes_by_rules_can_be_brought_back(database: Database, content: Content, clock: Clock) -> None:
@@ -277,6 +277,22 @@ async def test_nothing_goes_while_somebody_pushes(database: Database, content: C
     clock.now += DAY
     await keeper.everything()
     assert len(await content.store.tags("a/b")) == 1
+
+
+async def test_what_goes_while_an_index_of_it_is_pushed_comes_back(
+    database: Database, content: Content, clock: Clock
+) -> None:
+    """The client asked for the images, they were there, so it pushes the index alone; there is no upload to see."""
+    names = await pushed(content, clock)
+    store = content.store
+    await content.delete("a/b", names[1])
+    await retention(database, rule(keep_newest=1)).everything()
+    assert await store.manifest("a/b", names[0]) is None
+    await content.index("a/b", "all", names[0], names[1])
+    assert await store.manifest("a/b", names[0]) is not None
+    assert await store.blob_size("a/b", digest("layer 0")) == 7
+    assert "v0" not in await store.tag_names("a/b")
+    assert await store.manifest("a/b", names[1]) is None  # somebody deleted this one
 
 
 async def test_a_tag_whose_manifest_is_still_needed_goes_alone(

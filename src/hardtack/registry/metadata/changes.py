@@ -15,6 +15,7 @@ from hardtack.registry.metadata.events import happened
 from hardtack.registry.metadata.graves import bury, drop_content, empty, find_grave, forget_pulls
 from hardtack.registry.metadata.links import link, need, release, unlink
 from hardtack.registry.metadata.quotas import namespace_of, within
+from hardtack.registry.metadata.reviving import revive_parts
 from hardtack.registry.metadata.script import first, hits
 from hardtack.registry.names import is_official
 from hardtack.registry.patterns import covering
@@ -142,6 +143,8 @@ def _store(home: int, manifest: NewManifest, who: str, now: float) -> Script[boo
     digest, size = str(manifest.digest), len(manifest.raw)
     if (grave := (yield from find_grave(home, digest))) is not None:
         yield from empty(grave.id, now)  # locks blobs, so it comes before the content
+    parts = [str(child.digest) for child in manifest.children if child.kind == "manifest"]
+    yield from revive_parts(home, parts, now)
     yield (
         "INSERT INTO content (digest, body) VALUES (?, ?) ON CONFLICT (digest) DO UPDATE"
         " SET body = excluded.body WHERE content.body <> excluded.body",  # it was found to be wrong, and is right again

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 from hardtack.registry.errors import NotBuried, RepositoryUnknown
 from hardtack.registry.metadata.changes import NOWHERE, find, point
 from hardtack.registry.metadata.events import happened
-from hardtack.registry.metadata.graves import empty, find_grave, graves_of_referrers, needs
-from hardtack.registry.metadata.links import link, need
+from hardtack.registry.metadata.graves import empty, find_grave
 from hardtack.registry.metadata.quotas import within
+from hardtack.registry.metadata.reviving import revive
 from hardtack.registry.metadata.script import first, hits
 from hardtack.registry.repositories.rows import Change, Restored
 
 if TYPE_CHECKING:
-    from hardtack.registry.metadata.graves import Grave
     from hardtack.registry.metadata.script import Script
 
 
@@ -87,7 +86,7 @@ def _restore(home: int, repository: str, digest: str, who: str, since: float, no
         one = waiting.pop(0)
         if one.digest in digests:
             continue
-        waiting += yield from _raise(home, one, now)
+        waiting += yield from revive(home, one, now)
         digests.append(one.digest)
         yield from happened("restore", repository, "", one.digest, one.media_type, one.size, who, now)
         for tag in one.tags:
@@ -97,27 +96,6 @@ def _restore(home: int, repository: str, digest: str, who: str, since: float, no
     yield "UPDATE repository SET updated = ? WHERE id = ?", (now, home)
     yield from within(repository, (yield from _size(home)) - before)
     return Restored(tuple(digests), tuple(tags))
-
-
-def _raise(home: int, grave: Grave, now: float) -> Script[list[Grave]]:
-    """Make a buried manifest one of the repository again. Returns the graves of what belongs to it."""
-    details = grave[1:9]
-    yield (
-        "INSERT INTO manifest (digest, media_type, size, artifact_type, subject, annotations, pushed, pushed_by,"
-        " repository) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*details, home),
-    )
-    yield "UPDATE repository SET size = size + ? WHERE id = ?", (grave.size, home)
-    found = []
-    for child, kind, held in (yield from needs(grave.id)):
-        yield from need(home, grave.digest, child, kind)
-        if held:
-            yield from link(home, child, now)
-        if kind == "manifest" and (other := (yield from find_grave(home, child))) is not None:
-            found.append(other)
-    found += yield from graves_of_referrers(home, grave.digest, grave.deleted)
-    yield from empty(grave.id, now)
-    return found
 
 
 def _point(home: int, repository: str, tag: str, digest: str, who: str, now: float) -> Script[None]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hardtack.registry.metadata.changes import NOWHERE, delete_manifest, delete_tag, find
+from hardtack.registry.metadata.reviving import RULES
 from hardtack.registry.metadata.script import first, hits
 from hardtack.registry.patterns import covering
 from hardtack.registry.repositories.preview import freed
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from hardtack.registry.metadata.script import Script
-
-WHO = "retention"
-"""Whose name the history has for what goes by rules."""
 
 
 def bytes_of(repository: str, digests: Sequence[str]) -> Script[list[int]]:
@@ -47,7 +45,7 @@ def drop_tag(repository: str, tag: str, digest: str, busy: float, now: float) ->
         return False
     if (yield from _immutable(home, (tag,))):
         return False
-    return (yield from delete_tag(repository, tag, WHO, now))
+    return (yield from delete_tag(repository, tag, RULES, now))
 
 
 def drop_manifest(
@@ -85,7 +83,7 @@ def drop_manifest(
         return False
     if (yield from _immutable(home, [name for name, _ in rows])):
         return False
-    return (yield from delete_manifest(repository, digest, WHO, spare, now, keep))
+    return (yield from delete_manifest(repository, digest, RULES, spare, now, keep))
 
 
 def _immutable(home: int, tags: Sequence[str]) -> Script[bool]:
