@@ -145,6 +145,34 @@ def test_each_request_survives_an_error_at_each_of_its_calls(
     assert wrongs(root) == []
 
 
+def test_nothing_is_acknowledged_before_it_survives_a_loss_of_power(root: Path, disk: FailingDisk) -> None:
+    """The bytes, then their name, then the directory that has the name, then the database; only then 201."""
+    disk.keep_diary()
+    with on(disk, root) as registry:
+        for step in ("whole", "end"):
+            for size in (1000, 3_000_000, 6_000_000):
+                deed = Deed(registry.client, step, 1)
+                deed.data = os.urandom(size)
+                deed.digest = Digest.of(deed.data)
+                before = len(disk.diary())
+                assert deed.go(registry.client).status == 201
+                _in_order(disk.diary()[before:], deed.digest.hex)
+        assert {"sync blobs/sha256", "sync blobs"} <= set(disk.diary()), "the first blob made these folders"
+        for step in ("manifest", "delete"):
+            deed = Deed(registry.client, step, 2)
+            before = len(disk.diary())
+            assert deed.go(registry.client).status < 300
+            assert "sync registry.db-wal" in disk.diary()[before:], step
+
+
+def _in_order(diary: list[str], digits: str) -> None:
+    name = f"blobs/sha256/{digits[:2]}/{digits}"
+    renamed = diary.index(f"rename {name}")
+    assert any(line.startswith("sync uploads/") for line in diary[:renamed]), diary
+    named = diary.index(f"sync {os.path.dirname(name)}", renamed)
+    assert "sync registry.db-wal" in diary[named:], diary
+
+
 def test_errors_under_load_lose_nothing(root: Path, disk: FailingDisk) -> None:
     """Clients push and delete while calls fail in bursts; then the server dies as well."""
     print(f"TACK_FAULT_SEED={SEED}")

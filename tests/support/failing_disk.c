@@ -1,7 +1,8 @@
 /* A disk that fails when it is told to: preloaded into a server, it makes the n-th call of a kind return an error.
  *
  * FAILING_DISK names a file that is shared with the test and holds the plan; FAILING_DISK_BELOW the folder that is
- * concerned. Only write, fsync and rename in all their forms fail, since it is they that promise something.
+ * concerned. Only write, fsync and rename in all their forms fail, since it is they that promise something. Where
+ * FAILING_DISK_DIARY names a file, every fsync and rename that went well is written down there, in its order.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -29,6 +30,7 @@ struct plan {
 static struct plan *plan;
 static const char *below;
 static size_t below_length;
+static int diary = -1;
 
 __attribute__((constructor)) static void start(void) {
     const char *path = getenv("FAILING_DISK");
@@ -41,26 +43,36 @@ __attribute__((constructor)) static void start(void) {
     void *found = mmap(NULL, sizeof(struct plan), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     close(file);
     below_length = strlen(below);
+    if ((path = getenv("FAILING_DISK_DIARY")) != NULL)
+        diary = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (found != MAP_FAILED)
         plan = found;
 }
 
 static int concerned(const char *path) { return strncmp(path, below, below_length) == 0; }
 
-static int is_there(int descriptor) {
-    char link[64], path[4096];
+static int is_there(int descriptor, char path[4096]) {
+    char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
-    ssize_t length = readlink(link, path, sizeof path - 1);
+    ssize_t length = readlink(link, path, 4095);
     if (length < 0)
         return 0;
     path[length] = 0;
     return concerned(path);
 }
 
+static void note(const char *what, const char *path) {
+    char line[8192];
+    int length = snprintf(line, sizeof line, "%s %s\n", what, path + below_length + 1);
+    if (length > 0 && write(diary, line, length) < 0)
+        diary = -1;
+}
+
 static int fails(int kind, int descriptor, const char *path) {
     if (plan == NULL || !(atomic_load(&plan->kinds) & kind))
         return 0;
-    if (!(path != NULL ? concerned(path) : is_there(descriptor)))
+    char found[4096];
+    if (!(path != NULL ? concerned(path) : is_there(descriptor, found)))
         return 0;
     if (atomic_fetch_sub(&plan->after, 1) > 0)
         return 0;
@@ -90,12 +102,29 @@ ON_DESCRIPTOR(WRITE, int, ftruncate, fd, (fd, size), int fd, off_t size)
 ON_DESCRIPTOR(WRITE, int, ftruncate64, fd, (fd, size), int fd, off64_t size)
 ON_DESCRIPTOR(WRITE, ssize_t, splice, out, (in, in_at, out, out_at, size, flags), int in, off64_t *in_at, int out,
               off64_t *out_at, size_t size, unsigned flags)
-ON_DESCRIPTOR(SYNC, int, fsync, fd, (fd), int fd)
-ON_DESCRIPTOR(SYNC, int, fdatasync, fd, (fd), int fd)
+#define ON_SYNC(name)                                                                                                  \
+    int name(int fd) {                                                                                                 \
+        REAL(int, name, int);                                                                                          \
+        char path[4096];                                                                                               \
+        if (fails(SYNC, fd, NULL))                                                                                     \
+            return -1;                                                                                                 \
+        int result = real(fd);                                                                                         \
+        if (diary >= 0 && result == 0 && is_there(fd, path))                                                           \
+            note("sync", path);                                                                                        \
+        return result;                                                                                                 \
+    }
+
+ON_SYNC(fsync)
+ON_SYNC(fdatasync)
 
 int rename(const char *from, const char *to) {
     REAL(int, rename, const char *, const char *);
-    return fails(RENAME, -1, to) ? -1 : real(from, to);
+    if (fails(RENAME, -1, to))
+        return -1;
+    int result = real(from, to);
+    if (diary >= 0 && result == 0 && concerned(to))
+        note("rename", to);
+    return result;
 }
 
 int renameat(int from_fd, const char *from, int to_fd, const char *to) {

@@ -41,6 +41,15 @@ class FailingDisk:
             "FAILING_DISK": str(plan),
             "FAILING_DISK_BELOW": str(below),
         }
+        self._diary = plan.with_name("diary")
+
+    def keep_diary(self) -> None:
+        """Have servers that start from now on write down what they have made durable."""
+        self.environment["FAILING_DISK_DIARY"] = str(self._diary)
+
+    def diary(self) -> list[str]:
+        """Every fsync and rename so far, `sync PATH` or `rename NEW-PATH`, below the folder."""
+        return self._diary.read_text().splitlines() if self._diary.exists() else []
 
     @contextmanager
     def failing(self, kind: str, error: str, after: int = 0, times: int = 1) -> Iterator[None]:
