@@ -268,6 +268,19 @@ async def test_what_changed_since_it_was_judged_stays(database: Database, conten
     assert await content.store.tag_names("a/b") == ["index", "v0", "v1", "v2", "v3"]
 
 
+async def test_what_is_pushed_again_by_its_digest_stays(database: Database, content: Content, clock: Clock) -> None:
+    names = [await content.image("a/b", "", f"layer {number}") for number in range(2)]
+    clock.now += 2 * DAY
+    keeper = retention(database, rule(delete_untagged=DAY))
+    plan = await keeper.plan("a/b")
+    assert plan is not None
+    clock.now += 1
+    await content.image("a/b", "", "layer 0")
+    assert await keeper.apply(plan) == (0, 1, 1)
+    assert await content.store.manifest("a/b", names[0]) is not None
+    assert await content.store.manifest("a/b", names[1]) is None
+
+
 async def test_nothing_goes_while_somebody_pushes(database: Database, content: Content, clock: Clock) -> None:
     await pushed(content, clock)
     keeper = retention(database, rule(keep_newest=1))

@@ -125,6 +125,13 @@ def test_a_blob_that_a_repository_links_to_is_kept_even_when_it_is_marked_idle(f
     assert run(full, collecting.drop_blobs(1e9, 10, nothing)) == []
 
 
+def test_a_blob_that_may_be_brought_back_is_kept_even_when_it_is_marked_idle(full: sqlite3.Connection) -> None:
+    run(full, changes.delete_manifest("r/0", manifest(0, NAMES[0]).digest, "", -1.0, 0.0, True))
+    assert full.execute("SELECT count(*) FROM link").fetchone() == (0,)
+    full.execute("UPDATE blob SET idle = 0")
+    assert run(full, collecting.drop_blobs(1e9, 10, nothing)) == []
+
+
 def test_the_questions_of_every_pull_use_an_index(db: sqlite3.Connection) -> None:
     for query in (reading._BY_TAG, reading._BY_DIGEST, reading._BLOB_SIZE):
         plan = " ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}", ("x", "y")))
