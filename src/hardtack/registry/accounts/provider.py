@@ -9,6 +9,7 @@ Source: OpenID Connect Core 1.0, sections 3.1.2 and 3.1.3.7; Discovery 1.0; RFC 
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from dataclasses import dataclass
@@ -98,8 +99,8 @@ class Provider:
         headers = {"Accept": "application/json"}
         methods = document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
         if self._oidc.client_secret and "client_secret_basic" in methods:
-            name, secret = (quote(text, safe="") for text in (self._oidc.client_id, self._oidc.client_secret))
-            headers["Authorization"] = aiohttp.BasicAuth(name, secret).encode()
+            both = ":".join(quote(text, safe="") for text in (self._oidc.client_id, self._oidc.client_secret))
+            headers["Authorization"] = f"Basic {base64.b64encode(both.encode()).decode()}"
         elif self._oidc.client_secret:
             fields["client_secret"] = self._oidc.client_secret
         answer = await self._ask("POST", document["token_endpoint"], fields, headers)
