@@ -153,10 +153,14 @@ BODIES = st.sampled_from(
 
 
 @st.composite
-def requests(draw: st.DrawFn, host: str) -> bytes:
-    """One request, with a body that is as long as said, or not."""
+def requests(draw: st.DrawFn, host: str, credentials: bytes = b"") -> bytes:
+    """One request, with a body that is as long as said, or not.
+
+    Args:
+        credentials: a header line to send with it.
+    """
     line = draw(METHODS) + b" " + draw(paths()) + draw(queries()) + b" HTTP/1.1\r\n"
-    head, body = draw(headers(host)), draw(BODIES)
+    head, body = draw(headers(host)) + credentials, draw(BODIES)
     framing = draw(st.sampled_from(["none", "length", "length", "chunked", "short", "both", "nonsense"]))
     if framing in ("length", "both"):
         head += b"Content-Length: %d\r\n" % len(body)
