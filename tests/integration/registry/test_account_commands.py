@@ -72,7 +72,7 @@ def test_users_come_change_and_go(users: Tack, tmp_path: Path) -> None:
     assert users("user", "enable", "bob").words == ["bob"]
     assert users("user", "passwd", "bob", "--one-time", "--generate").code == 0
     assert "one-time password" in users("user", "ls").out
-    assert users("user", "rm", "bob", "nobody", "cyd") == (1, "bob\ncyd\n", "tack: no user is named nobody.\n")
+    assert users("user", "rm", "bob", "nobody", "cyd") == (1, "bob\ncyd\n", "tack: no user is named nobody\n")
     assert users("user", "ls", "-q").words == ["ada"]
     refused = users("user", "rm", "ada")
     assert refused.code == 1
