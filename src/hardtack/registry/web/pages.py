@@ -18,6 +18,7 @@ from hardtack.oci.digest import Digest
 from hardtack.oci.errors import OciError
 from hardtack.oci.manifest import Index
 from hardtack.registry.access import Action, Caller, allowed
+from hardtack.registry.api.answers import status_of
 from hardtack.registry.errors import NameInvalid, RegistryError, Unauthorized
 from hardtack.registry.names import check_repository, is_tag
 from hardtack.registry.web import assets, text, views
@@ -84,7 +85,7 @@ class Pages:
         except _Missing:
             return self._page(404, "missing.html", {})
         except RegistryError as error:
-            return self._page(500, "failed.html", {"message": str(error)})
+            return self._page(status_of(error), "failed.html", {"message": str(error)})
 
     async def _caller(self, request: web.BaseRequest) -> Caller:
         gate, authorization = self._service.gate, request.headers.get("Authorization")

@@ -6,7 +6,7 @@ import os
 
 import asyncpg
 
-from hardtack.registry.errors import RegistryError, StorageBroken, StorageFull, StorageUnreachable
+from hardtack.registry.errors import BadRequest, RegistryError, StorageBroken, StorageFull, StorageUnreachable
 
 
 class DriverFailed(Exception):
@@ -74,6 +74,9 @@ def failure(error: Exception) -> RegistryError:
     """What a caller is told."""
     if isinstance(error, asyncpg.DiskFullError):
         return StorageFull()
+    if isinstance(error, asyncpg.CharacterNotInRepertoireError):
+        # A zero byte, which is no fault of the database: no name here has one, and no text needs one.
+        return BadRequest("text with a zero byte in it can be neither kept nor looked for")
     if slow(error):
         return StorageUnreachable("it did not answer in time")
     if gone(error):
