@@ -11,6 +11,8 @@ from hardtack.errors import TackError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from hardtack.cli.progress import Drawing
+    from hardtack.cli.streams import Streams
     from hardtack.registry.config.document import Config
     from hardtack.registry.maintenance.backup import Report
     from hardtack.registry.server.stores import Stores
@@ -78,6 +80,13 @@ def _expect_free(config: Config) -> None:
     ours = {"blobs", "uploads", "trash", "quarantine", "restore"}
     if not os.path.exists(database_path(root)) and set(names) - ours:
         raise TackError(f"{root} holds something that is no registry", "Name an empty folder")
+
+
+def drawn(streams: Streams) -> Drawing:
+    """Progress where somebody looks at it; nothing in a pipe, where the last line says it all."""
+    from hardtack.cli.progress import for_streams
+
+    return for_streams(streams, quiet=not streams.err_is_terminal, to_errors=True)
 
 
 def summary(report: Report) -> str:

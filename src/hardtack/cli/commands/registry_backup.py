@@ -43,13 +43,15 @@ def run(args: Args, streams: Streams) -> int:
 async def _back_up(args: Args, target: str, streams: Streams) -> Report:
     import uuid
 
+    from hardtack.cli.registry_places import drawn
     from hardtack.cli.registry_root import open_registry
 
     async with open_registry(args) as (database, blobs, _):
         if target != "-":
             from hardtack.registry.maintenance.backup import back_up
 
-            return await back_up(database, blobs, target)
+            with drawn(streams) as progress:
+                return await back_up(database, blobs, target, progress)
         from hardtack.registry.maintenance.stream import back_up_to_stream
 
         return await back_up_to_stream(database, blobs, streams.out.buffer, uuid.uuid4().hex)

@@ -34,20 +34,21 @@ def run(args: Args, streams: Streams) -> int:
     source, target = getattr(args, "from"), args.to
     if not source or not target:
         raise UsageError("--from and --to are both needed", 1)
-    report = asyncio.run(_migrate(source, target))
+    report = asyncio.run(_migrate(source, target, streams))
     streams.out.write(f"Copied {summary(report)}.\n")
     return 0
 
 
-async def _migrate(source: str, target: str) -> Report:
-    from hardtack.cli.registry_places import config_of, opened
+async def _migrate(source: str, target: str, streams: Streams) -> Report:
+    from hardtack.cli.registry_places import config_of, drawn, opened
     from hardtack.registry.maintenance.migrate import migrate
 
     here, there = config_of(source), config_of(target)
     if (here.data.root, here.metadata.url) == (there.data.root, there.metadata.url):
         raise TackError("the source and the target are the same registry")
     async with opened(here, source, new=False) as old, opened(there, target, new=True) as new:
-        return await migrate(old, new, _name(source), _name(target))
+        with drawn(streams) as progress:
+            return await migrate(old, new, _name(source), _name(target), progress)
 
 
 def _name(place: str) -> str:

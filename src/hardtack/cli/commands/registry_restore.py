@@ -37,7 +37,7 @@ def run(args: Args, streams: Streams) -> int:
 async def _restore(args: Args, source: str, streams: Streams) -> Report:
     import os
 
-    from hardtack.cli.registry_places import opened
+    from hardtack.cli.registry_places import drawn, opened
     from hardtack.cli.registry_root import registry_config
     from hardtack.registry.maintenance.restore import restore, restore_stream
 
@@ -50,6 +50,7 @@ async def _restore(args: Args, source: str, streams: Streams) -> Report:
             pass  # before the target is made
     async with opened(config, which, new=True) as (database, blobs):
         if source != "-":
-            return await restore(source, database, blobs, which)
+            with drawn(streams) as progress:
+                return await restore(source, database, blobs, which, progress)
         spool = f"{config.data.root}/restore"
         return await restore_stream(streams.stdin.buffer, spool, database, blobs, which)

@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hardtack.progress import SILENT
 from hardtack.registry.maintenance.copying import Copier, wanted
 from hardtack.registry.maintenance.errors import BlobsDamaged
 from hardtack.registry.maintenance.folder import BackupFolder, FolderSink
@@ -20,6 +21,7 @@ from hardtack.registry.maintenance.presence import nothing_collected
 from hardtack.registry.maintenance.schema import tables
 
 if TYPE_CHECKING:
+    from hardtack.progress import Progress
     from hardtack.registry.blobs.interface import Blobs
     from hardtack.registry.maintenance.portable import TableSum
     from hardtack.registry.metadata.database import Database
@@ -34,7 +36,7 @@ class Report:
     new_size: int
 
 
-async def back_up(database: Database, blobs: Blobs, path: str) -> Report:
+async def back_up(database: Database, blobs: Blobs, path: str, progress: Progress = SILENT) -> Report:
     """Back a registry up to a folder, where only what it does not have yet is copied.
 
     Raises:
@@ -48,7 +50,7 @@ async def back_up(database: Database, blobs: Blobs, path: str) -> Report:
         os.makedirs(folder.place(ident), mode=0o700)
         sums = await database.browse(export, tables(), sink)
         manifest = told(ident, made, sums)
-        copied = await Copier(blobs, folder.blobs, True, folder.path).copy(wanted(database))
+        copied = await Copier(blobs, folder.blobs, True, folder.path, progress).copy(wanted(database))
         damaged = copied.damaged or await folder.lacking(manifest)
         if damaged:
             raise BlobsDamaged(damaged)

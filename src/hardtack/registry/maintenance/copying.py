@@ -17,14 +17,16 @@ from hardtack.registry.errors import BlobUnknown, DigestInvalid, StorageFull
 from hardtack.registry.maintenance.errors import NoRoom
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
+    from hardtack.progress import Progress
     from hardtack.registry.blobs.interface import Blobs, OpenBlob
     from hardtack.registry.metadata.database import Database
     from hardtack.registry.metadata.script import Script
 
 _AT_ONCE = 4
 _PAGE = 1000
+_BLOBS = "blobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +92,15 @@ class Copier:
     Args:
         link: the target may share a file with the source.
         where: the target, for people.
-        told: is told of each blob that has arrived.
+        progress: is told of what arrives.
     """
 
-    def __init__(
-        self, source: Blobs, target: Blobs, link: bool, where: str, told: Callable[[Copied], None] | None = None
-    ) -> None:
+    def __init__(self, source: Blobs, target: Blobs, link: bool, where: str, progress: Progress) -> None:
         self._source = source
         self._target = target
         self._link = link
         self._where = where
-        self._told = told
+        self._progress = progress
         self.outcome = Copied()
 
     async def copy(self, blobs: AsyncIterator[Wanted]) -> Copied:
@@ -110,6 +110,7 @@ class Copier:
             NoRoom, StorageBroken: as soon as a blob cannot be written.
         """
         running: set[asyncio.Task[None]] = set()
+        self._progress.begin(_BLOBS, "Copying")
         held = Held(self._target)
         try:
             async for blob in blobs:
@@ -127,6 +128,7 @@ class Copier:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+        self._progress.finish(_BLOBS, "Copied")
         return self.outcome
 
     async def _one(self, blob: Wanted) -> None:
@@ -141,14 +143,13 @@ class Copier:
             size = await self._transfer(source, digest)
             self.outcome.size += size
             self.outcome.blobs += 1
+            self._progress.advance(_BLOBS, size)
         except DigestInvalid:
             self.outcome.damaged.append((digest, "its bytes are others than its digest says"))
         except StorageFull:
             raise NoRoom(self._where) from None
         finally:
             source.close()
-        if self._told is not None:
-            self._told(self.outcome)
 
     async def _transfer(self, source: OpenBlob, digest: Digest) -> int:
         descriptor = source.descriptor()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hardtack.progress import SILENT
 from hardtack.registry.maintenance.backup import Report, told
 from hardtack.registry.maintenance.copying import Copier, wanted
 from hardtack.registry.maintenance.errors import BackupInvalid, BlobsDamaged, SourceChanged
@@ -24,12 +25,15 @@ from hardtack.registry.maintenance.schema import tables
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hardtack.progress import Progress
     from hardtack.registry.maintenance.portable import Sink
     from hardtack.registry.maintenance.schema import Table
     from hardtack.registry.server.stores import Stores
 
 
-async def migrate(source: Stores, target: Stores, source_name: str, target_name: str) -> Report:
+async def migrate(
+    source: Stores, target: Stores, source_name: str, target_name: str, progress: Progress = SILENT
+) -> Report:
     """Copy a registry into an empty one.
 
     Args:
@@ -47,7 +51,7 @@ async def migrate(source: Stores, target: Stores, source_name: str, target_name:
     ):
         manifest = await _state(source)
         await claim(target.database, target.blobs, source_name, manifest.id)
-        copied = await Copier(source.blobs, target.blobs, False, target_name).copy(wanted(source.database))
+        copied = await Copier(source.blobs, target.blobs, False, target_name, progress).copy(wanted(source.database))
         if copied.damaged:
             raise BlobsDamaged(copied.damaged)
 

@@ -7,24 +7,27 @@ import os
 import shutil
 from typing import TYPE_CHECKING, BinaryIO
 
+from hardtack.progress import SILENT
 from hardtack.registry.maintenance.backup import Report
 from hardtack.registry.maintenance.copying import Copier, Held
 from hardtack.registry.maintenance.errors import BlobsDamaged, InTheWay
 from hardtack.registry.maintenance.folder import BackupFolder
-from hardtack.registry.maintenance.importing import begin, finish, progress, put_in
+from hardtack.registry.maintenance.importing import begin, finish, put_in
+from hardtack.registry.maintenance.importing import progress as how_far
 from hardtack.registry.maintenance.presence import nobody_serving, nothing_collected
 from hardtack.registry.maintenance.stream import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hardtack.progress import Progress
     from hardtack.registry.blobs.interface import Blobs
     from hardtack.registry.maintenance.portable import Manifest, Sink
     from hardtack.registry.maintenance.schema import Table
     from hardtack.registry.metadata.database import Database
 
 
-async def restore(path: str, database: Database, blobs: Blobs, which: str) -> Report:
+async def restore(path: str, database: Database, blobs: Blobs, which: str, progress: Progress = SILENT) -> Report:
     """Fill an empty registry from a backup's folder.
 
     Args:
@@ -38,7 +41,7 @@ async def restore(path: str, database: Database, blobs: Blobs, which: str) -> Re
         manifest = folder.manifest()
         assert manifest is not None, "a folder that could be opened has one"
         await claim(database, blobs, f"the backup {path}", manifest.id)
-        copied = await Copier(folder.blobs, blobs, False, which).copy(folder.wanted(manifest))
+        copied = await Copier(folder.blobs, blobs, False, which, progress).copy(folder.wanted(manifest))
         if copied.damaged:
             raise BlobsDamaged(copied.damaged, "The backup itself is damaged. Use another one")
         await _put_in_from(folder, manifest, database)
@@ -62,7 +65,7 @@ async def claim(database: Database, blobs: Blobs, source: str, ident: str) -> No
     Raises:
         InTheWay: something else is in it.
     """
-    if await database.read(progress) is None:
+    if await database.read(how_far) is None:
         async for _ in blobs.listing():
             raise InTheWay(
                 "the target holds blobs already, and two registries are never mixed", "Name an empty folder or bucket"
