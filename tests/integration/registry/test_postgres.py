@@ -290,7 +290,7 @@ async def test_a_migration_happens_while_the_previous_version_serves(
     """Its index is built beside a writer who has not finished, and one that was left half built is made anew."""
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, "more"))
     monkeypatch.setattr(migrating, "MIGRATIONS", migrations.MIGRATIONS)
-    more = ["CREATE TABLE more (name TEXT NOT NULL)", "CREATE INDEX fact_value ON fact (value)"]
+    more = ["CREATE TABLE more (name TEXT NOT NULL)", "CREATE INDEX fact_value ON fact (value)", "DROP INDEX audit_who"]
     real = migrations.statements
     monkeypatch.setattr(migrating, "statements", lambda name: more if name == "more" else real(name))
     await raw.execute("CREATE INDEX fact_value ON fact (name)")
@@ -305,6 +305,7 @@ async def test_a_migration_happens_while_the_previous_version_serves(
     await (await opening).close()
     assert "(value)" in await raw.fetchval("SELECT pg_get_indexdef('fact_value'::regclass)")
     assert await raw.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 'fact_value'::regclass")
+    assert await raw.fetchval("SELECT to_regclass('audit_who')") is None
     assert await raw.fetchval("SELECT version FROM schema_version") == len(migrations.MIGRATIONS)
     assert await db.read(facts) >= {"unfinished", "written meanwhile"}
 

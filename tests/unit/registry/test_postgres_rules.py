@@ -47,7 +47,15 @@ def test_types_get_their_other_names(shared: str, own: str) -> None:
 
 
 def test_every_migration_only_has_statements_that_are_translated() -> None:
-    known = ("CREATE TABLE ", "ALTER TABLE ", "CREATE INDEX ", "CREATE UNIQUE INDEX ", "INSERT INTO ", "UPDATE ")
+    known = (
+        "CREATE TABLE ",
+        "ALTER TABLE ",
+        "CREATE INDEX ",
+        "CREATE UNIQUE INDEX ",
+        "INSERT INTO ",
+        "UPDATE ",
+        "DROP INDEX ",
+    )
     for name in MIGRATIONS:
         for statement in statements(name):
             assert statement.startswith(known), statement

@@ -81,26 +81,28 @@ def tag_names(repository: str, after: str, limit: int) -> Script[list[str]]:
     return [name for (name,) in rows]
 
 
-_TAGS = (
-    "SELECT t.name, t.digest, m.media_type, m.size, t.created, t.updated, t.updated_by FROM tag t"
-    f" JOIN manifest m ON m.repository = t.repository AND m.digest = t.digest WHERE t.repository = {_HOME}"
-)
-
-
 def tags(repository: str, after: str, limit: int) -> Script[list[Tag]]:
     """Tags after one, with what they point at."""
-    rows = yield f"{_TAGS} AND t.name > ? ORDER BY t.name LIMIT ?", (repository, after, limit)
+    rows = yield _tags("t.name > ?", "t.name"), (repository, after, limit)
     return [Tag._make(row) for row in rows]
 
 
 def latest_tags(repository: str, containing: str, before: tuple[float, str] | None, limit: int) -> Script[list[Tag]]:
     """Tags changed last."""
     rows = yield (
-        f"{_TAGS} AND lower(t.name) LIKE ? ESCAPE '\\' AND (t.updated, t.name) < (?, ?)"
-        " ORDER BY t.updated DESC, t.name DESC LIMIT ?",
+        _tags("lower(t.name) LIKE ? ESCAPE '\\' AND (t.updated, t.name) < (?, ?)", "t.updated DESC, t.name DESC"),
         (repository, f"%{literal(containing.lower())}%", *(before or (_NEVER, "")), limit),
     )
     return [Tag._make(row) for row in rows]
+
+
+def _tags(which: str, order: str) -> str:
+    """A page of tags; it is cut before anything is joined, since every tag has a manifest."""
+    page = f"SELECT t.* FROM tag t WHERE t.repository = {_HOME} AND {which} ORDER BY {order} LIMIT ?"
+    return (
+        f"SELECT t.name, t.digest, m.media_type, m.size, t.created, t.updated, t.updated_by FROM ({page}) t"
+        f" JOIN manifest m ON m.repository = t.repository AND m.digest = t.digest ORDER BY {order}"
+    )
 
 
 _NEVER = 1e18
@@ -203,10 +205,14 @@ def parents(repository: str, digest: str, limit: int) -> Script[list[tuple[str, 
 
 def linked_in(digest: str, after: str, limit: int) -> Script[list[tuple[str, str]]]:
     """Names of repositories that link to a blob, each with its visibility, after one; the oldest first."""
+    page = (
+        f"SELECT k.repository FROM link k WHERE k.digest = ? AND k.repository > coalesce({_HOME}, 0)"
+        " ORDER BY k.repository LIMIT ?"
+    )
     return (
         yield (
-            "SELECT r.name, r.visibility FROM link l JOIN repository r ON r.id = l.repository WHERE l.digest = ?"
-            f" AND l.repository > coalesce({_HOME}, 0) AND r.name < '~' ORDER BY l.repository LIMIT ?",
+            f"SELECT r.name, r.visibility FROM ({page}) l JOIN repository r ON r.id = l.repository"
+            " WHERE r.name < '~' ORDER BY l.repository",
             (digest, after, limit),
         )
     )

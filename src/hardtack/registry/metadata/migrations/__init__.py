@@ -12,8 +12,14 @@ from importlib import resources
 from hardtack.registry.errors import CannotServe
 
 MIGRATIONS = (
-    *("0001_registry", "0002_service", "0003_accounts", "0004_repositories", "0005_maintenance", "0006_scale"),
-    *("0007_usage",),
+    "0001_registry",
+    "0002_service",
+    "0003_accounts",
+    "0004_repositories",
+    "0005_maintenance",
+    "0006_scale",
+    "0007_usage",
+    "0008_holders",
 )
 """In their order; a database remembers how many it has. Append, never insert."""
 

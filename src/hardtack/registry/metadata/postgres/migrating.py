@@ -33,7 +33,7 @@ _VERSIONS = (
     " (version BIGINT NOT NULL, oldest BIGINT NOT NULL, indexed BIGINT NOT NULL)"
 )
 _CHANGING = "BEGIN; SET LOCAL lock_timeout TO '2s'; SET LOCAL statement_timeout TO 0"
-_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX (?P<name>\w+) ON")
+_INDEX = re.compile(r"(?P<what>CREATE|DROP) (?:UNIQUE )?INDEX (?P<name>\w+)")
 
 
 class _State(NamedTuple):
@@ -147,10 +147,14 @@ async def _change_tables(connection: Connection, state: _State) -> None:
 
 
 async def _build_indexes(connection: Connection, done: int) -> None:
+    """Build what migrations add and drop what they replace, in this order."""
     for name in MIGRATIONS[done:]:
         for statement in statements(name):
             if index := _INDEX.match(statement):
-                await _build_index(connection, index["name"], statement)
+                if index["what"] == "DROP":
+                    await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index['name']}")
+                else:
+                    await _build_index(connection, index["name"], statement)
     await connection.execute("UPDATE schema_version SET indexed = $1 WHERE indexed < $1", len(MIGRATIONS))
 
 
