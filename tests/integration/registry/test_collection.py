@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,6 +92,26 @@ def test_blobs_of_a_push_in_progress_stay_however_long_it_takes(tmp_path: Path, 
         time.sleep(0.3)
         collect(worker)
         assert worker.client("HEAD", f"/v2/c/slow/blobs/{layer}").status == 404
+
+
+@pytest.mark.parametrize("form", ["PATCH", "PUT", "POST"])
+def test_blobs_of_a_push_stay_while_one_of_its_bodies_takes_long(tmp_path: Path, root: Path, form: str) -> None:
+    """The small layers are there, the large one is on its way for longer than the grace, in one single request."""
+    large = os.urandom(1000)
+    with registry_worker(root, grace=0.4, pause=NEVER, upload_life=NEVER) as worker:
+        layer = worker.client.push_blob("c/slow", b"the first layer, long ago")
+        path = "/v2/c/slow/blobs/uploads/"
+        location = path if form == "POST" else worker.client("POST", path).headers["location"]
+        host, _, port = worker.host.partition(":")
+        with socket.create_connection((host, int(port))) as connection:
+            head = f"{form} {location}?digest={Digest.of(large)} HTTP/1.1\r\nHost: localhost\r\n"
+            connection.sendall(f"{head}Content-Length: 1000\r\n\r\n".encode() + large[:500])
+            for _ in range(8):
+                time.sleep(0.15)
+                collect(worker)
+            connection.sendall(large[500:])
+            assert connection.recv(1000).startswith(b"HTTP/1.1 20")
+        assert worker.client("HEAD", f"/v2/c/slow/blobs/{layer}").status == 200
 
 
 def test_a_blob_that_an_upload_has_claimed_stays(now: Worker, root: Path) -> None:

@@ -17,6 +17,7 @@ from hardtack.registry.access import Action, mounts
 from hardtack.registry.api import bodies, ranges, siphon
 from hardtack.registry.api.answers import failed, reply
 from hardtack.registry.api.digests import digest_of
+from hardtack.registry.api.pulse import beating
 from hardtack.registry.errors import (
     DigestInvalid,
     NameInvalid,
@@ -33,6 +34,7 @@ from hardtack.registry.names import check_repository, is_upload
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
 
     from aiohttp import web
 
@@ -93,9 +95,15 @@ async def _mounted(call: Call, digest: Digest) -> bool:
 
 
 async def _whole(call: Call, upload: str, digest: Digest) -> web.StreamResponse:
+    async def claim() -> None:  # there is no session to be touched; the true size comes at the end
+        await call.service.metadata.claim(upload, call.repository, call.caller.name, digest, 0)
+
     await call.service.blobs.begin(upload)
     try:
-        async with call.service.blobs.append(upload, 0, digest.algorithm) as appender:
+        async with (
+            beating(claim, call.service.limits.grace),
+            call.service.blobs.append(upload, 0, digest.algorithm) as appender,
+        ):
             await _receive(call, appender, call.request.content_length)
             await _finish(call, upload, digest, appender, opened=False)
     except BaseException:
@@ -112,7 +120,7 @@ async def patch(call: Call) -> web.StreamResponse:
         raise UploadUnknown(session.id)
     start, length = _chunk(call)
     try:
-        async with _appending(call, session, start, _algorithm(call)) as appender:
+        async with _alive(call, session), _appending(call, session, start, _algorithm(call)) as appender:
             await _receive(call, appender, length)
             offset = appender.offset
     except UploadOutOfOrder as error:
@@ -132,7 +140,7 @@ async def put(call: Call) -> web.StreamResponse:
     try:
         if session.finished:
             raise UploadUnknown(session.id)
-        async with _appending(call, session, start, digest.algorithm) as appender:
+        async with _alive(call, session), _appending(call, session, start, digest.algorithm) as appender:
             await _receive(call, appender, length)
             await _finish(call, session.id, digest, appender)
     except UploadUnknown:
@@ -237,6 +245,11 @@ async def _appending(call: Call, session: Upload, start: int | None, algorithm: 
             await asyncio.sleep(_PAUSE)
             waited += _PAUSE
         yield appender
+
+
+def _alive(call: Call, session: Upload) -> AbstractAsyncContextManager[None]:
+    """Show that a session lives as long as a request works on it."""
+    return beating(lambda: call.service.metadata.touch_upload(session.id), call.service.limits.grace)
 
 
 async def _room(call: Call) -> Room | None:

@@ -1,0 +1,47 @@
+"""The sign of life of an upload whose request takes long, be it for the client's line or for the storage.
+
+Without it a repository to which a large blob is on its way would not count as pushed to, and lose the smaller ones that
+came before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from hardtack.registry.errors import RegistryError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+_LONGEST, _SHORTEST = 60.0, 0.05
+
+
+@asynccontextmanager
+async def beating(sign: Callable[[], Awaitable[None]], grace: float) -> AsyncIterator[None]:
+    """Give a sign of life from time to time as long as the block lasts.
+
+    Args:
+        sign: gives it; no harm is done when it fails once.
+        grace: after how many seconds without one nobody believes in it any more.
+    """
+    pause = min(_LONGEST, max(_SHORTEST, grace / 4))
+    over = asyncio.Event()
+    task = asyncio.create_task(_beat(sign, pause, over))
+    try:
+        yield
+    finally:
+        over.set()
+        await asyncio.wait([task])  # none is to come after what the block did last
+
+
+async def _beat(sign: Callable[[], Awaitable[None]], pause: float, over: asyncio.Event) -> None:
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await over.wait()
+            return
+        with contextlib.suppress(RegistryError):
+            await sign()
