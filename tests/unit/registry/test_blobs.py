@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
@@ -292,3 +293,35 @@ async def test_a_file_system_that_cannot_splice_is_written_to(tmp_path: Path, mo
     os.close(target)
     ours.close()
     theirs.close()
+
+
+async def test_what_is_set_aside_is_no_blob_any_more_and_can_be_looked_at(blobs: Blobs, upload: str) -> None:
+    data, digest = b"rotten", Digest.of(b"rotten")
+    async with blobs.append(upload, 0) as appender:
+        await appender.write(data)
+        await appender.publish(digest)
+    assert await blobs.aside() == []
+    assert await blobs.set_aside(digest)
+    assert not await blobs.set_aside(digest)
+    with pytest.raises(BlobUnknown):
+        await blobs.open(digest)
+    assert [held async for held, _ in blobs.listing()] == []
+    (name,) = await blobs.aside()
+    assert name.startswith(str(digest))
+
+
+@pytest.mark.parametrize("link", [True, False])
+async def test_a_folder_takes_in_the_file_of_another_when_its_bytes_are_right(tmp_path: Path, link: bool) -> None:
+    data, path = os.urandom(300_000), tmp_path / "theirs"
+    path.write_bytes(data)
+    blobs = FileBlobs(str(tmp_path / "ours"))
+    with open(path, "rb") as file:
+        with contextlib.suppress(DigestInvalid):
+            assert not await blobs.adopt(file.fileno(), Digest.of(b"other"), link)
+        assert [held async for held in blobs.listing()] == []
+        taken = await blobs.adopt(file.fileno(), Digest.of(data), link)
+    assert taken or not link, "a link is possible within one file system"
+    assert not list((tmp_path / "ours" / "uploads").iterdir())
+    if taken:
+        assert await blobs.read(Digest.of(data), 1 << 20) == data
+    await blobs.close()

@@ -59,8 +59,12 @@ def _cloned(descriptor: int, path: str) -> bool:
 
 
 def _linked(descriptor: int, path: str) -> bool:
+    # Only with a directory does Python ask for linkat, and only that follows the name to the file itself.
+    folder = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.link(f"/proc/self/fd/{descriptor}", path, follow_symlinks=True)
+        os.link(str(descriptor), path, src_dir_fd=folder, follow_symlinks=True)
     except OSError:
         return False
+    finally:
+        os.close(folder)
     return True
