@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 import pytest
 
 from hardtack.oci.digest import Digest
+from hardtack.registry.config.document import Config
+from hardtack.registry.config.server import ServerSection
 from support.accounts import (
     SHELL,
     administer,
@@ -434,7 +436,9 @@ def test_a_one_time_password_is_only_good_for_another(registry: OurRegistry) -> 
 
 
 def test_a_known_caller_is_answered_by_the_quick_lane_and_their_secret_is_not_kept(tmp_path: Path) -> None:
-    with registry_worker(tmp_path / "root", accounts=True) as worker:
+    log = tmp_path / "access.log"
+    base = Config(server=ServerSection(access_log=str(log)))
+    with registry_worker(tmp_path / "root", base=base, accounts=True) as worker:
         authorization = account(worker, "ada")
         push(worker.client, authorization, "ada/quick")
         asked = []
@@ -455,6 +459,9 @@ def test_a_known_caller_is_answered_by_the_quick_lane_and_their_secret_is_not_ke
         assert pull(kept, authorization, "ada/quick") == 200
         secret = authorization.partition(" ")[2]
         assert secret not in repr(vars(gate))
+    pulled = [json.loads(line) for line in log.read_text().splitlines() if "ada/quick" in line]
+    assert {entry["who"] for entry in pulled if entry["status"] == 200} == {"ada"}
+    assert secret not in log.read_text()
 
 
 def test_first_start_prints_a_password_once_and_logs_it_never(tmp_path: Path) -> None:

@@ -110,11 +110,12 @@ class Connection(RequestHandler):
         start = time.perf_counter()
         journal = self._server.journal
         number = journal.quick_number(data, self._peer)
-        answer = self._server.quick.answer(data, number)
+        quick = self._server.quick
+        answer = quick.answer(data, number)
         if answer is None:
             return False
         transport.write(answer)
-        journal.quick(data, self._peer, number, len(answer), time.perf_counter() - start)
+        journal.quick(data, self._peer, quick.who, number, len(answer), time.perf_counter() - start)
         return True
 
     def begin_answer(self, request: web.BaseRequest) -> str:

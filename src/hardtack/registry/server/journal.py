@@ -55,12 +55,13 @@ class Journal:
             return found[1].decode()
         return self.number()
 
-    def quick(self, data: bytes, peer: str, number: str, sent: int, seconds: float) -> None:
+    def quick(self, data: bytes, peer: str, who: str, number: str, sent: int, seconds: float) -> None:
         """Note a request that the quick lane answered.
 
         Args:
             data: its head.
             peer: address of whoever made the connection.
+            who: the name of the caller.
             sent: bytes of the answer.
         """
         method = "HEAD" if data.startswith(b"H") else "GET"
@@ -72,7 +73,7 @@ class Journal:
         address = self._forwarding.client(peer, headers.get(b"x-forwarded-for", b"").decode("latin-1"))
         target = start.split(b" ")[1].decode("utf-8", "replace")
         agent = headers.get(b"user-agent", b"").decode("utf-8", "replace")
-        self._log.write(line(time.time(), address, "", (method, target), 200, (0, sent), seconds, agent, number))
+        self._log.write(line(time.time(), address, who, (method, target), 200, (0, sent), seconds, agent, number))
 
     def answered(self, request: web.BaseRequest, status: int, sent: int, seconds: float) -> None:
         """Note a request that was answered the ordinary way."""

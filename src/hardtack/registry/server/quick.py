@@ -50,11 +50,14 @@ class QuickLane:
 
     Args:
         local_only: answer only to addresses and localhost.
+    Attributes:
+        who: the name of the caller who was answered last.
     """
 
     def __init__(self, service: Service, local_only: bool) -> None:
         self._service = service
         self._local_only = local_only
+        self.who = ""
         # Clients send the same headers again and again: what was found about them is remembered, by their bytes.
         self._plain: dict[bytes, bool] = {}
 
@@ -79,6 +82,7 @@ class QuickLane:
         found = self._find(target, caller, method == b"GET")
         if found is None:
             return None
+        self.who = caller.name
         head = _head(found, number)
         return head if method == b"HEAD" else head + found.raw
 
