@@ -183,6 +183,11 @@ def test_an_image_is_accounted_for_deleted_and_brought_back(worker: Worker, ada:
     path = "/repositories/ada/app/-"
     assert [tag["name"] for tag in ada("GET", f"{path}/tags").json()] == ["v1"]
     assert [event["who"] for event in ada("GET", f"{path}/tags/v1/history").json()] == ["pusher"]
+    assert [(change["tag"], change["digest"]) for change in ada("GET", f"{path}/history").json()] == [("v1", image)]
+    rules = json.dumps([{"keep_newest": 1}])
+    assert ada("PATCH", "/repositories/ada/app", {"retention": rules}).status == 200
+    judged = ada("GET", f"{path}/retention").json()
+    assert [(verdict["tag"], verdict["stays"]) for verdict in judged["tags"]] == [("v1", True)]
     (chain,) = ada("GET", f"{path}/why/{image}").json()
     assert chain["reason"] == "tag"
     assert ada("GET", f"{path}/manifests/v1/freed").json()["blobs"] == 2

@@ -15,6 +15,8 @@ from hardtack.registry.names import check_tag
 from hardtack.registry.repositories import rows, why
 from hardtack.registry.repositories.store import Namespaces, Repositories
 from hardtack.registry.repositories.undelete import Undelete
+from hardtack.registry.retention.judging import Verdict
+from hardtack.registry.retention.keeper import Retention
 
 if TYPE_CHECKING:
     from hardtack.registry.admin.table import Ask
@@ -51,6 +53,14 @@ class NamespaceChange(msgspec.Struct, forbid_unknown_fields=True):
 
     quota: int | None = None
     visibility: str | None = None
+
+
+class Judged(msgspec.Struct):
+    """What stays and what goes of a repository, each with the reason; `frees` in bytes."""
+
+    tags: list[Verdict]
+    manifests: list[Verdict]
+    frees: int
 
 
 def _repositories(ask: Ask) -> Repositories:
@@ -131,6 +141,24 @@ async def history(ask: Ask) -> list[TagEvent]:
     """What a tag has pointed to."""
     await ask.expect_pull(ask.repository)
     return await ask.service.metadata.tag_history(ask.repository, check_tag(ask.path["tag"]), ask.limit())
+
+
+async def changes(ask: Ask) -> list[rows.Change]:
+    """What became of every tag, latest first."""
+    await ask.expect_pull(ask.repository)
+    before = ask.query.get("before", "")
+    last = int(before) if before.isascii() and before.isdigit() and len(before) < 18 else 1 << 62
+    return await _repositories(ask).history(ask.repository, last, ask.limit())
+
+
+async def retention(ask: Ask) -> Judged:
+    """What the rules of retention say of everything in a repository, without doing it."""
+    ask.expect(Action.ADMIN, ask.repository)
+    await _details(ask, ask.repository)
+    plan = await Retention(ask.service.database, ask.service.config).plan(ask.repository)
+    if plan is None:
+        return Judged([], [], 0)
+    return Judged(list(plan.judgement.tags), list(plan.judgement.manifests), sum(plan.sizes))
 
 
 async def pulled(ask: Ask) -> dict[str, rows.Pulled]:
@@ -250,6 +278,15 @@ ENDPOINTS = (
         gives=list[TagEvent],
         query=(_N,),
     ),
+    Endpoint(
+        "GET",
+        f"{_R}/-/history",
+        changes,
+        "List what became of every tag",
+        gives=list[rows.Change],
+        query=(("before", "the number before which the page begins"), _N),
+    ),
+    Endpoint("GET", f"{_R}/-/retention", retention, "Say what the rules would let go, and why", gives=Judged),
     Endpoint(
         "GET",
         f"{_R}/-/pulls",
