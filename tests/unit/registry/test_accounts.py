@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
@@ -251,6 +253,31 @@ async def test_what_was_verified_ends_with_what_it_was_verified_by(accounts: Acc
     await accounts.users.set_active(SHELL, "ada", False)
     with pytest.raises(Unauthorized, match="disabled"):
         await caller(accounts, "ada", "another horse")
+
+
+async def test_what_another_replica_revokes_is_refused_within_a_second(accounts: Accounts, database: Database) -> None:
+    await make(accounts, "ada")
+    accounts.rights._clock = time.monotonic
+    text, token = await accounts.tokens.create(SHELL, "ada", "x")
+    assert (await caller(accounts, "ada", text)).name == "ada"
+    await Accounts(database, Config()).tokens.delete(SHELL, token.id)
+    end = time.monotonic() + 1.0
+    while True:
+        try:
+            await caller(accounts, "ada", text)
+        except Unauthorized:
+            break
+        assert time.monotonic() < end
+        await asyncio.sleep(0.02)
+
+
+async def test_a_one_time_password_stops_tokens_as_well(accounts: Accounts) -> None:
+    await make(accounts, "ada")
+    text, _ = await accounts.tokens.create(SHELL, "ada", "x")
+    await accounts.users.set_password(SHELL, "ada", "given by an admin")
+    for secret in (text, "given by an admin"):
+        with pytest.raises(Unauthorized, match="only good for choosing another"):
+            await caller(accounts, "ada", secret)
 
 
 async def test_a_token_is_bound_by_its_scope_its_time_and_its_owner(accounts: Accounts, clock: Clock) -> None:

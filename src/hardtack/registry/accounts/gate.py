@@ -221,9 +221,9 @@ class AccountGate:
             scope, until = row.scope, min(until, row.expires or until)
         elif proof.credential != _PASSWORD + standing.stamp:
             raise Unauthorized("the password has been changed", "Log in again", "invalid_token")
-        elif standing.must_change:
+        if standing.must_change:
             raise Unauthorized(
-                "this password is only good for choosing another",
+                "the account's password is only good for choosing another",
                 "Log in to the registry's pages and choose one, or have `tack registry user passwd` set one",
             )
         return standing.caller(scope, proof.claims), until

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hardtack.registry.accounts import users
 from hardtack.registry.accounts.changes import By, changed, find, need_admin, need_rule
+from hardtack.registry.accounts.listing import account
 from hardtack.registry.accounts.names import check_account
 from hardtack.registry.accounts.rows import MEMBER, ORGANISATION, OWNER, USER, Account, Membership
 from hardtack.registry.errors import AccountConflict, AccountInvalid, AccountUnknown
@@ -95,7 +96,7 @@ def _create(by: By, name: str, owner: str, title: str, now: float) -> Script[Acc
     identity = yield from users.insert(name, ORGANISATION, "", False, False, title, "", now)
     yield "INSERT INTO membership VALUES (?, ?, ?)", (identity, user, OWNER)
     yield from changed(by, "organisation.create", name, f"owner {owner}", now)
-    return (yield from users.account(name))
+    return (yield from account(name))
 
 
 def _delete(by: By, name: str, now: float) -> Script[None]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hardtack.registry.accounts import personal, tokens, users
 from hardtack.registry.accounts.changes import By, changed, find, need_rule
+from hardtack.registry.accounts.listing import account, accounts
 from hardtack.registry.accounts.names import check_part
 from hardtack.registry.accounts.permissions import check_grants, write
 from hardtack.registry.accounts.rows import ORGANISATION, ROBOT, USER, Account
@@ -78,7 +79,7 @@ class Robots:
 
 def robots(owner: str) -> Script[list[Account]]:
     """The robots of an owner; "" for those of everybody."""
-    found = yield from users.accounts(ROBOT, f"{owner}+" if owner else "", "", 10 * _PER_OWNER)
+    found = yield from accounts(ROBOT, f"{owner}+" if owner else "", "", 10 * _PER_OWNER)
     return [account for account in found if not owner or account.owner == owner]
 
 
@@ -103,7 +104,7 @@ def _create(
     for grant in grants:
         yield from write(by, identity, None, grant, now)
     yield from changed(by, "robot.create", name, ", ".join(grant.pattern for grant in grants), now)
-    return (yield from users.account(name))
+    return (yield from account(name))
 
 
 def _rotate(by: By, name: str, secret: tokens.Secret, until: float | None, now: float) -> Script[None]:

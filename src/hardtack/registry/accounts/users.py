@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hardtack.registry.accounts.changes import By, changed, find, grow, is_admin, need_admin
+from hardtack.registry.accounts.listing import account, accounts
 from hardtack.registry.accounts.names import check_account
 from hardtack.registry.accounts.passwords import check_password
 from hardtack.registry.accounts.rows import FORMER, ROBOT, USER, Account
-from hardtack.registry.errors import AccountConflict, AccountInvalid, AccountUnknown, Denied
-from hardtack.registry.metadata.reading import literal
+from hardtack.registry.errors import AccountConflict, AccountInvalid, Denied
 from hardtack.registry.metadata.script import first, hits
 
 if TYPE_CHECKING:
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
 _TEXT_LIMIT = 200
 _SUBJECT_LIMIT = 255
-_ACCOUNT = (
-    "SELECT a.name, a.kind, coalesce(o.name, ''), a.title, a.email, a.admin, a.active, a.must_change,"
-    " CASE WHEN a.password = '' THEN 0 ELSE 1 END, a.issuer, a.created, a.seen"
-    " FROM account a LEFT JOIN account o ON o.id = a.owner"
-)
 
 
 class Users:
@@ -124,28 +119,6 @@ def check_texts(title: str, email: str) -> None:
             raise AccountInvalid(f"the {what} is longer than {_TEXT_LIMIT} characters, or no plain text")
     if email and ("@" not in email or " " in email):
         raise AccountInvalid(f'"{email[:60]}" is no e-mail address')
-
-
-def account(name: str) -> Script[Account]:
-    """One account. Raises AccountUnknown."""
-    row = yield from first(f"{_ACCOUNT} WHERE a.name = ? AND a.kind <> '{FORMER}'", name)
-    if row is None:
-        raise AccountUnknown("account", name)
-    return _account(row)
-
-
-def accounts(kind: str, containing: str, after: str, limit: int) -> Script[list[Account]]:
-    """Accounts of a kind after a name."""
-    rows = yield (
-        f"{_ACCOUNT} WHERE a.kind = ? AND a.name > ? AND lower(a.name) LIKE ? ESCAPE '\\' ORDER BY a.name LIMIT ?",
-        (kind, after, f"%{literal(containing.lower())}%", limit),
-    )
-    return [_account(row) for row in rows]
-
-
-def _account(row: tuple[object, ...]) -> Account:
-    flags = [bool(value) for value in row[5:9]]
-    return Account._make((*row[:5], *flags, *row[9:]))
 
 
 def take_name(name: str) -> Script[None]:
