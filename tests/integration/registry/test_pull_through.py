@@ -231,6 +231,21 @@ def test_a_blob_that_is_here_for_others_is_linked_only_where_the_upstream_has_it
         assert _is_linked(cache, digest)
 
 
+def test_a_manifest_of_an_upstream_that_names_a_blob_of_others_gives_no_access_to_it(tmp_path: Path) -> None:
+    """Whoever may push there can write down a digest without having the bytes, as that of a foreign layer."""
+    with pull_through(tmp_path / "root") as cache:
+        secret = os.urandom(1000)
+        digest = cache.client.push_blob("own/secret", secret)
+        image = publish(cache.upstream, "eve/app", "1", [b"own"])
+        kind = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+        foreign = {"mediaType": kind, "digest": digest, "size": 1000, "urls": ["https://example.org/layer"]}
+        image.manifest["layers"].append(foreign)
+        cache.upstream.add_manifest("eve/app", "2", image.manifest)
+        assert cache.client("GET", "/v2/hub/eve/app/manifests/2").status == 200
+        assert cache.client("GET", f"/v2/hub/eve/app/blobs/{digest}").status == 404
+        assert not _is_linked(cache, digest, "hub/eve/app")
+
+
 def test_a_cut_upstream_is_gone_on_with_where_it_stopped(cache: PullThrough) -> None:
     data = os.urandom(3_000_000)
     layer = _with_blob(cache.upstream, data)

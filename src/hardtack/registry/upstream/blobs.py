@@ -1,7 +1,8 @@
 """Blobs through the cache: which ones a repository of an upstream has, and fetching them once for all who ask.
 
-A repository has a blob when a manifest of it that was fetched names it, or when the upstream says so. Then one that is
-here already for another repository is only linked; knowing a digest gives nothing.
+A repository has a blob when a manifest of it that was fetched names it, or when the upstream says so. One that is here
+already for another repository is only linked, but never on the word of a manifest: whoever may push to the upstream can
+write any digest down, and knowing a digest gives nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class FetchedBlobs:
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self._sizes: Flights[int | None] = Flights()
+        self._links: Flights[bool] = Flights()
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._fetches: dict[tuple[str, str], Fetch] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -42,6 +44,7 @@ class FetchedBlobs:
     async def close(self) -> None:
         """Stop all fetches; what they had is thrown away."""
         await self._sizes.close()
+        await self._links.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -101,7 +104,7 @@ class FetchedBlobs:
         fetch = self._fetches.get(key)
         reader = fetch.growing.reader(start, count) if fetch is not None else None
         if reader is None:
-            if fetch is None and await self._keeper.link(place, digest):
+            if fetch is None and await self._links.join(key, lambda: self._link(place, digest)):
                 self._keeper.count(Count.UPSTREAM_HITS)
                 return None
             fetch = self._fetches.get(key)
@@ -118,6 +121,17 @@ class FetchedBlobs:
                 reader.close()
             raise
         return reader
+
+    async def _link(self, place: Place, digest: Digest) -> bool:
+        """Link a blob that another repository has, if the upstream says that it has it too."""
+        if not await self._keeper.is_held(digest):
+            return False
+        try:
+            async with place.client.ask("HEAD", place.name, f"blobs/{digest}"):
+                pass
+        except NotThere:
+            return False
+        return await self._keeper.link(place, digest)
 
     def _start(self, key: tuple[str, str], fetch: Fetch) -> None:
         self._fetches[key] = fetch

@@ -102,6 +102,10 @@ class Keeper:
             scripts.keep_manifest, place.repository, url, visibility, manifest, tag, who(place), self.now()
         )
 
+    async def is_held(self, digest: str) -> bool:
+        """Whether any repository has a blob."""
+        return bool(await self.metadata.linked_in(digest, limit=1))
+
     async def link(self, place: Place, digest: str) -> bool:
         """Give a repository a blob that another one has. Returns whether it is there to be served."""
         found = await self.metadata.linked_in(digest, limit=1)
