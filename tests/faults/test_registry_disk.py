@@ -22,7 +22,7 @@ from support.registry_load import at_work, kill, shared_layers
 from support.registry_truth import wrongs
 from support.registry_worker import registry_worker
 
-ROUNDS = int(os.environ.get("TACK_FAULT_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("TACK_FAULT_ROUNDS", "4"))
 SEED = int(os.environ.get("TACK_FAULT_SEED", str(random.SystemRandom().randrange(1 << 32))))
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120 + 10 * ROUNDS)]
 

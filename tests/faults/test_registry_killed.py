@@ -1,6 +1,6 @@
 """kill -9 of the whole registry under load: what was acknowledged is there afterwards, and nothing is there by half.
 
-Told `TACK_FAULT_ROUNDS` times (6; the release runs 200). The moments come from a generator whose seed is printed.
+Told `TACK_FAULT_ROUNDS` times (4; the release runs 200). The moments come from a generator whose seed is printed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from support.registry_ledger import Ledger
 from support.registry_load import at_work, kill, shared_layers
 from support.registry_truth import Seen, wrongs
 
-ROUNDS = int(os.environ.get("TACK_FAULT_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("TACK_FAULT_ROUNDS", "4"))
 SEED = int(os.environ.get("TACK_FAULT_SEED", str(random.SystemRandom().randrange(1 << 32))))
 CLIENTS = 4
 GRACES = ("900s", "900s", "0.2s")  # with the last one, collection is what it dies in

@@ -1,6 +1,6 @@
 """Push, delete and collection of the same blobs by many clients: what can be named can be pulled whole, always.
 
-For `TACK_MODEL_SECONDS` (4; the release runs minutes). What is deleted stays for a fifth of a second, so nearly
+For `TACK_MODEL_SECONDS` (3; the release runs minutes). What is deleted stays for a fifth of a second, so nearly
 everything that nobody needs is collected while somebody else is about to push it again.
 """
 
@@ -21,7 +21,7 @@ from hardtack.oci.mediatypes import OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_M
 from support.our_registry import Client, our_registry
 from support.registry_truth import wrongs
 
-SECONDS = float(os.environ.get("TACK_MODEL_SECONDS", "4"))
+SECONDS = float(os.environ.get("TACK_MODEL_SECONDS", "3"))
 SEED = int(os.environ.get("TACK_FAULT_SEED", str(random.SystemRandom().randrange(1 << 32))))
 CLIENTS = 16
 REPOSITORIES = ("model/one", "model/two")

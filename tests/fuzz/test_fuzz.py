@@ -41,7 +41,7 @@ def test_no_seed_is_handled_wrongly(name: str) -> None:
 def test_nothing_made_of_the_seeds_is_handled_wrongly(name: str) -> None:
     harness = HARNESSES[name]
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
     @given(mutated(harness))
     def attack(data: bytes) -> None:
         harness.check(data)
