@@ -87,6 +87,7 @@ DAMAGES: list[tuple[str, Callable[[Path], Any], str, bool]] = [
     ("edges", lambda root: change(root, "DELETE FROM edge WHERE kind = 'layer'"), "manifest-noted-wrong", True),
     ("noted", lambda root: change(root, "UPDATE manifest SET subject = 'x'"), "manifest-noted-wrong", True),
     ("tag", lambda root: change(root, f"UPDATE tag SET digest = 'sha256:{'0' * 64}'"), "tag-dangling", True),
+    ("content row", lambda root: change(root, "DELETE FROM content"), "row-dangling", False),
     ("link", lambda root: change(root, "DELETE FROM link"), "manifest-incomplete", False),
     ("row", lambda root: change(root, "DELETE FROM blob"), "blob-unknown", True),
     ("mark", lambda root: change(root, "INSERT INTO lost SELECT digest, 5, 'x' FROM blob"), "blob-back", True),

@@ -146,6 +146,28 @@ async def test_an_import_that_died_goes_on_where_it_stopped(
     assert (await exported(database)).tables == manifest.tables
 
 
+async def test_a_copy_of_an_older_schema_gets_the_defaults_of_what_came_since(
+    database: Database, tmp_path: Path, clock: Clock
+) -> None:
+    since = {"repository": ("explicit", "upstream"), "grave_need": ("held",)}
+    older = [
+        table.only([name for name in table.names() if name not in since.get(table.name, ())])
+        for table in tables()
+        if table.name != "lost"
+    ]
+    folder = tmp_path / "source"
+    folder.mkdir()
+    kept = Kept()
+    async with sqlite(folder, clock) as source:
+        await fill(source)
+        sums = await source.browse(portable.export, older, kept)
+    manifest = portable.read(portable.written(portable.Manifest("x" * 32, 1.0, sums, schema=3)), "there")
+    await database.write(importing.begin, "a", manifest.id)
+    await importing.put_in(database, manifest, kept.tell)
+    await importing.finish(database, manifest)
+    assert (await Metadata(database).summary("bakery/r1")) is not None
+
+
 async def test_two_registries_are_never_mixed(database: Database) -> None:
     await database.write(importing.begin, "the old one", "1")
     with pytest.raises(InTheWay, match="unfinished copy of the old one"):

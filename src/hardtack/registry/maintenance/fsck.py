@@ -8,6 +8,7 @@ aside, and what is lost is no longer offered, so that clients push it again and 
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from hardtack.registry.maintenance.check_blobs import check_blobs
@@ -38,6 +39,10 @@ async def fsck(check: Check) -> AsyncIterator[Finding]:
     for step in _STEPS:
         async for finding in step(check):
             yield finding
+    if isinstance(check.database, SqliteDatabase):  # PostgreSQL lets no such row come into being
+        for table, target, number in await check.database.browse(_dangling):
+            message = f"{number} rows refer to rows of {target} that are not there"
+            yield Finding("row-dangling", table, message, "Push again what belongs to them, or restore a backup")
 
 
 async def _database(check: Check) -> AsyncIterator[Finding]:
@@ -45,7 +50,7 @@ async def _database(check: Check) -> AsyncIterator[Finding]:
     if not isinstance(check.database, SqliteDatabase):
         return
     try:
-        problems = await check.database.browse(_integrity)
+        problems = await check.database.browse(_integrity, check.deep)
     except sqlite3.Error as error:
         problems = [str(error)]
     for problem in problems:
@@ -53,6 +58,12 @@ async def _database(check: Check) -> AsyncIterator[Finding]:
         yield Finding("database-damaged", "registry.db", problem, hint)
 
 
-def _integrity() -> Script[list[str]]:
-    rows = yield "PRAGMA integrity_check(20)", ()
+def _integrity(deep: bool) -> Script[list[str]]:
+    rows = yield f"PRAGMA {'integrity_check' if deep else 'quick_check'}(20)", ()
     return [str(row[0]) for row in rows if row[0] != "ok"]
+
+
+def _dangling() -> Script[list[tuple[str, str, int]]]:
+    rows = yield "PRAGMA foreign_key_check", ()
+    counts = Counter((row[0], row[2]) for row in rows)
+    return [(table, target, number) for (table, target), number in sorted(counts.items())]
