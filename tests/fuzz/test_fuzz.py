@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,18 +50,22 @@ def test_nothing_made_of_the_seeds_is_handled_wrongly(name: str) -> None:
     attack()
 
 
-def test_atheris_finds_nothing_in_a_moment() -> None:
-    """All harnesses in one process, since starting and instrumenting costs more than running."""
+def atheris(folder: Path, name: str, seconds: int) -> subprocess.CompletedProcess[str]:
+    """Run it as `./dev fuzz` does, with what it finds in a folder."""
     pytest.importorskip("atheris", reason="atheris has no build for this Python and machine")
-    words = [sys.executable, "-m", "fuzz", "all", "2"]
-    done = subprocess.run(words, cwd=TESTS, capture_output=True, text=True, timeout=90, check=False)
+    words = [sys.executable, "-m", "fuzz", name, str(seconds)]
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    return subprocess.run(words, cwd=TESTS, env=environment, capture_output=True, text=True, timeout=90, check=False)
+
+
+def test_atheris_finds_nothing_in_a_moment(tmp_path: Path) -> None:
+    """All harnesses in one process, since starting and instrumenting costs more than running."""
+    done = atheris(tmp_path, "all", 2)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert "Done" in done.stderr, done.stderr[-1000:]
 
 
-def test_atheris_would_tell_of_a_fault() -> None:
-    pytest.importorskip("atheris", reason="atheris has no build for this Python and machine")
-    words = [sys.executable, "-m", "fuzz", "_fault", "20"]
-    done = subprocess.run(words, cwd=TESTS, capture_output=True, text=True, timeout=90, check=False)
+def test_atheris_would_tell_of_a_fault(tmp_path: Path) -> None:
+    done = atheris(tmp_path, "_fault", 20)
     assert done.returncode != 0
     assert "a fault that is there on purpose" in done.stdout + done.stderr
