@@ -15,7 +15,7 @@ from hardtack.registry.repositories.pulls import Pulls
 from hardtack.registry.repositories.rows import Settings
 from hardtack.registry.repositories.store import Repositories
 from hardtack.registry.repositories.undelete import Undelete
-from hardtack.registry.retention.facts import Facts, ManifestFacts, TagFacts
+from hardtack.registry.retention.facts import Facts, ManifestFacts, TagFacts, gather
 from hardtack.registry.retention.judging import judge
 from hardtack.registry.retention.keeper import Retention
 from hardtack.registry.retention.rules import check, parse, rules_for
@@ -266,6 +266,46 @@ async def test_what_changed_since_it_was_judged_stays(database: Database, conten
     await Repositories(database).change("a/b", Settings(immutable=("v2",)))
     assert await keeper.apply(plan) == (0, 0, 3)
     assert await content.store.tag_names("a/b") == ["index", "v0", "v1", "v2", "v3"]
+
+
+async def test_what_refers_to_something_that_stays_after_all_stays_as_well(
+    database: Database, content: Content, clock: Clock
+) -> None:
+    names = await pushed(content, clock)
+    await content.image("a/b", "", "signature", subject=names[0])
+    await content.image("a/b", names[0].replace(":", "-") + ".sig", "old signature")
+    clock.now += DAY
+    keeper = retention(database, rule(keep_newest=3))
+    plan = await keeper.plan("a/b")
+    assert plan is not None
+    assert len([verdict for verdict in plan.judgement.manifests if not verdict.stays]) == 3
+    clock.now += 1
+    await content.image("a/b", "v0", "shared", "layer 0")  # pushed again
+    assert await keeper.apply(plan) == (0, 0, 3)
+
+
+async def test_what_is_pushed_while_a_repository_is_judged_stays(
+    database: Database, content: Content, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The push is acknowledged after its repository was looked at, and before anybody has judged."""
+    names = await pushed(content, clock)
+    await content.index("a/b", "index", names[1])
+    keeper, browse = retention(database, rule(tags=("v*",), keep_newest=1)), database.browse
+
+    async def slowly(script: object, *values: object) -> object:
+        found = await browse(script, *values)  # type: ignore[arg-type]
+        if script is gather:
+            clock.now += 1
+            await content.image("a/b", "v0", "shared", "layer 0")
+            await content.image("a/b", "v1", "shared", "layer 1" * 2)
+            clock.now += 1
+        return found
+
+    monkeypatch.setattr(database, "browse", slowly)
+    plan = await keeper.plan("a/b")
+    assert plan is not None
+    assert await keeper.apply(plan) == (1, 1, 2)
+    assert await content.store.tag_names("a/b") == ["index", "v0", "v1", "v3"]
 
 
 async def test_what_is_pushed_again_by_its_digest_stays(database: Database, content: Content, clock: Clock) -> None:

@@ -43,7 +43,7 @@ class Judgement(NamedTuple):
 def judge(facts: Facts, rules: Sequence[RetentionRule], now: float) -> Judgement:
     """Apply rules to a repository."""
     known = {manifest.digest for manifest in facts.manifests}
-    attached = {tag.name: target for tag in facts.tags if (target := _target(tag.name)) in known}
+    attached = {tag.name: signed for tag in facts.tags if (signed := target(tag.name)) in known}
     ordinary = [tag for tag in facts.tags if tag.name not in attached]
     reasons = _kept(ordinary, rules, facts.immutable, now)
     named: dict[str, list[str]] = {}
@@ -67,7 +67,8 @@ def judge(facts: Facts, rules: Sequence[RetentionRule], now: float) -> Judgement
     )
 
 
-def _target(tag: str) -> str:
+def target(tag: str) -> str:
+    """What a tag says that its manifest refers to; "" for ordinary ones."""
     match = _ATTACHED.fullmatch(tag)
     return "" if match is None else f"{match[1]}:{match[2]}"
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hardtack.registry.config.document import Config
     from hardtack.registry.metadata.database import Database
     from hardtack.registry.metadata.script import Script
+    from hardtack.registry.retention.facts import Facts
     from hardtack.registry.retention.judging import Judgement
 
 log = logging.getLogger("hardtack.registry")
@@ -32,10 +33,10 @@ _PAGE = 500
 
 
 class Plan(NamedTuple):
-    """What the rules say of a repository; `sizes` in bytes belong to the manifests that go, in their order."""
+    """What the rules say of a repository as it was; `sizes` in bytes are of the manifests that go, in their order."""
 
     repository: str
-    judged: float
+    facts: Facts
     judgement: Judgement
     sizes: tuple[int, ...]
 
@@ -68,30 +69,31 @@ class Retention:
         facts = await self._db.browse(gather, repository) if rules else None
         if facts is None:
             return None
-        now = self._db.now()
-        judgement = await asyncio.to_thread(judge, facts, rules, now)
+        judgement = await asyncio.to_thread(judge, facts, rules, self._db.now())
         going = [verdict.digest for verdict in judgement.manifests if not verdict.stays]
         sizes = await self._db.browse(removing.bytes_of, repository, going)
-        return Plan(repository, now, judgement, tuple(sizes))
+        return Plan(repository, facts, judgement, tuple(sizes))
 
     async def apply(self, plan: Plan) -> Outcome:
         """Let go what a plan says, as far as it is still so."""
-        db, repository, judged = self._db, plan.repository, plan.judged
+        db, repository = self._db, plan.repository
         going = [verdict.digest for verdict in plan.judgement.manifests if not verdict.stays]
-        tags: dict[str, set[str]] = {}
+        pushed = {manifest.digest: manifest.pushed for manifest in plan.facts.manifests}
+        updated = {tag.name: tag.updated for tag in plan.facts.tags}
+        tags: dict[str, dict[str, float]] = {}
         tag_count = manifest_count = left = 0
         for verdict in plan.judgement.tags:
             if not verdict.stays:
-                tags.setdefault(verdict.digest, set()).add(verdict.tag)
+                tags.setdefault(verdict.digest, {})[verdict.tag] = updated[verdict.tag]
         for digest in going:
-            names = tags.pop(digest, set())
+            names = tags.pop(digest, {})
             now = db.now()
             gone = await db.free(
                 removing.drop_manifest,
                 repository,
                 digest,
+                pushed[digest],
                 names,
-                judged,
                 now - self._grace,
                 self._grace,
                 self._keep,
@@ -102,9 +104,9 @@ class Retention:
             left += not gone
             await asyncio.sleep(_BREATH)
         for digest, names in tags.items():
-            for name in sorted(names):
+            for name, when in sorted(names.items()):
                 now = db.now()
-                gone = await db.free(removing.drop_tag, repository, name, digest, now - self._grace, now)
+                gone = await db.free(removing.drop_tag, repository, name, digest, when, now - self._grace, now)
                 tag_count += gone
                 left += not gone
                 await asyncio.sleep(_BREATH)

@@ -1,8 +1,8 @@
 """What a dry run says beside the rules, and the removal itself, as scripts.
 
 Between judging and removing somebody may push. So each removal looks again, in its transaction: the tag has to point
-where it did, the manifest to be as old, without other tags, in no index; and while a push is in progress in the
-repository nothing goes at all.
+where it did since when it did, the manifest to be pushed when it was, without other tags, in no index, referring to
+nothing that is still there; and while a push is in progress in the repository nothing goes at all.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from hardtack.registry.metadata.reviving import RULES
 from hardtack.registry.metadata.script import first, hits
 from hardtack.registry.patterns import covering
 from hardtack.registry.repositories.preview import freed
+from hardtack.registry.retention.judging import target
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Mapping, Sequence
 
     from hardtack.registry.metadata.script import Script
 
@@ -37,11 +38,11 @@ def bytes_of(repository: str, digests: Sequence[str]) -> Script[list[int]]:
     return sizes
 
 
-def drop_tag(repository: str, tag: str, digest: str, busy: float, now: float) -> Script[bool]:
-    """Delete a tag that still points where it did. Returns whether it did and nobody is pushing."""
+def drop_tag(repository: str, tag: str, digest: str, updated: float, busy: float, now: float) -> Script[bool]:
+    """Delete a tag that was not pushed since it was judged. Returns whether it was not and nobody is pushing."""
     home = yield from find(repository)
-    unchanged = "SELECT 1 FROM tag WHERE repository = ? AND name = ? AND digest = ?"
-    if not (yield from hits(unchanged, home, tag, digest)) or (yield from _pushed_to(repository, busy)):
+    unchanged = "SELECT 1 FROM tag WHERE repository = ? AND name = ? AND digest = ? AND updated = ?"
+    if not (yield from hits(unchanged, home, tag, digest, updated)) or (yield from _pushed_to(repository, busy)):
         return False
     if (yield from _immutable(home, (tag,))):
         return False
@@ -51,8 +52,8 @@ def drop_tag(repository: str, tag: str, digest: str, busy: float, now: float) ->
 def drop_manifest(
     repository: str,
     digest: str,
-    tags: Collection[str],
-    judged: float,
+    pushed: float,
+    tags: Mapping[str, float],
     busy: float,
     spare: float,
     keep: bool,
@@ -61,16 +62,17 @@ def drop_manifest(
     """Delete a manifest if it is still what was judged.
 
     Args:
-        tags: those that go with it; it may have no others.
-        judged: when; it may not have been pushed since.
+        pushed: when it was pushed last, as far as was known when it was judged.
+        tags: those that go with it, each with the moment when it was set; it may have no others.
         busy: a push that was alive after this moment is in progress.
         spare, keep: as of `delete_manifest`.
     """
     home = yield from find(repository)
     if home == NOWHERE or (yield from _pushed_to(repository, busy)):
         return False
-    unchanged = "SELECT 1 FROM manifest WHERE repository = ? AND digest = ? AND pushed < ?"
-    if not (yield from hits(unchanged, home, digest, judged)):
+    unchanged = "SELECT subject FROM manifest WHERE repository = ? AND digest = ? AND pushed = ?"
+    row = yield from first(unchanged, home, digest, pushed)
+    if row is None:
         return False
     parents = (
         "SELECT 1 FROM edge e JOIN manifest p ON p.repository = e.repository AND p.digest = e.parent"
@@ -79,8 +81,11 @@ def drop_manifest(
     if (yield from hits(parents, home, digest)):
         return False
     rows = yield "SELECT name, updated FROM tag WHERE repository = ? AND digest = ?", (home, digest)
-    if any(name not in tags or updated >= judged for name, updated in rows):
+    if any(tags.get(name) != updated for name, updated in rows):
         return False
+    for subject in {row[0], *(target(name) for name, _ in rows)}:
+        if (yield from hits("SELECT 1 FROM manifest WHERE repository = ? AND digest = ?", home, subject)):
+            return False
     if (yield from _immutable(home, [name for name, _ in rows])):
         return False
     return (yield from delete_manifest(repository, digest, RULES, spare, now, keep))
