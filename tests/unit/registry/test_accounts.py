@@ -11,7 +11,7 @@ import argon2
 import pytest
 
 from hardtack.registry.access import Action, Caller, Grant, allowed
-from hardtack.registry.accounts import personal, throttle
+from hardtack.registry.accounts import personal, throttle, tokens
 from hardtack.registry.accounts.accounts import Accounts
 from hardtack.registry.accounts.changes import By, number
 from hardtack.registry.accounts.first import first_admin
@@ -293,6 +293,19 @@ async def test_a_token_is_bound_by_its_scope_its_time_and_its_owner(accounts: Ac
     clock.now += 101
     with pytest.raises(Unauthorized, match="expired"):
         await caller(accounts, "ada", text)
+
+
+async def test_the_id_of_a_token_is_not_its_secret(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    await make(accounts, "ada")
+    _, token = await accounts.tokens.create(SHELL, "ada", "x")
+    monkeypatch.setattr(tokens.secrets, "choice", lambda letters: letters[0])
+    forged = tokens.make(tokens.PERSONAL)[0].replace("a" * 12, token.id)[:-6]
+    forged += tokens._checksum(forged)
+    parsed = tokens.parse(forged)
+    assert parsed is not None
+    assert parsed.id == token.id
+    with pytest.raises(Unauthorized):
+        await caller(accounts, "ada", forged)
 
 
 async def test_a_token_is_stored_as_a_hash(accounts: Accounts, database: Database) -> None:
