@@ -16,7 +16,7 @@ import pytest
 from hardtack.oci.digest import Digest
 from hardtack.registry.errors import CannotServe, StorageBroken, StorageUnreachable
 from hardtack.registry.metadata import changes, collecting, migrations
-from hardtack.registry.metadata.postgres import PostgresDatabase, migrating, transactions
+from hardtack.registry.metadata.postgres import PostgresDatabase, migrating, pool, transactions
 from hardtack.registry.metadata.rows import NewManifest
 from hardtack.registry.metadata.script import Effect
 from hardtack.registry.metadata.store import Metadata
@@ -144,6 +144,27 @@ async def test_who_is_cancelled_leaves_no_transaction_behind(db: PostgresDatabas
     await asyncio.sleep(0.8)
     assert await raw.fetch(OPEN) == []
     assert ("one" in await db.read(facts)) == ("two" in await db.read(facts)) == (what in ("write", "note"))
+
+
+async def test_waiting_for_a_connection_ends_in_turn_and_loses_none(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One connection for all: who gives up while waiting, or while having it, takes nothing from the others."""
+
+    def slowly() -> Script[int]:
+        rows = yield "SELECT 1 FROM pg_sleep(0.02)", ()
+        return len(rows)
+
+    database = await PostgresDatabase.open(f"{url}?pool_size=1")
+    tasks = [asyncio.create_task(database.read(slowly)) for _ in range(12)]
+    await asyncio.sleep(0.03)
+    for task in tasks[::2]:
+        task.cancel()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [outcome for outcome in outcomes if not isinstance(outcome, asyncio.CancelledError)] == [1] * 6
+    monkeypatch.setattr(pool, "_WAIT_SECONDS", 0.01)
+    outcomes = await asyncio.gather(*(database.read(slowly) for _ in range(4)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes].count(StorageUnreachable) >= 2
+    assert await database.read(slowly) == 1
+    await database.close()
 
 
 async def test_a_fault_in_a_script_is_told_and_leaves_nothing(db: PostgresDatabase, raw: Any) -> None:

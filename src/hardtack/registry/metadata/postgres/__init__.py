@@ -65,10 +65,7 @@ class PostgresDatabase:
         """
         address = parse(url)
         await prepare(address)
-        database = cls(address, clock)
-        await database._pool.open()
-        await database._locks.open()
-        return database
+        return cls(address, clock)
 
     async def close(self) -> None:
         """Finish what was begun and close the connections."""
@@ -134,12 +131,13 @@ class PostgresDatabase:
             task.exception()  # the caller may be gone, and then nobody asks
 
     async def _patiently(self, attempt: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
-        patience = Patience()
+        patience = None
         while True:
             try:
                 async with self._pool.connection() as connection:
                     return await attempt(connection)
             except DriverFailed as error:
+                patience = patience or Patience()
                 pause = patience.pause(error)
                 if pause is None:
                     raise failures.failure(error.cause) from error.cause
