@@ -286,6 +286,19 @@ async def test_a_claim_and_a_push_in_the_repository_hold_off_the_collector(store
     assert set(await collected(store, 60)) == {digest("first layer"), digest("second layer")}
 
 
+async def test_claims_that_nobody_ends_do_not_keep_other_blobs_from_being_collected(
+    store: Metadata, clock: Clock
+) -> None:
+    """Each was left by a process that was killed before the end of a push, and holds its blob for a day."""
+    for number in range(100):
+        await store.claim(f"left {number}", REPO, "ada", digest(f"claimed {number}"), 9)
+    clock.now += 1
+    await put_blob(store, "idle")
+    await store.delete_blob(REPO, digest("idle"))
+    clock.now += 1000
+    assert await collected(store, 60) == [digest("idle")]
+
+
 async def test_a_claim_makes_an_idle_blob_fresh_again(store: Metadata, clock: Clock) -> None:
     await put_blob(store, "layer")
     await store.delete_blob(REPO, digest("layer"))

@@ -64,7 +64,8 @@ _PUSHING = (
 def drop_blobs(before: float, limit: int, remove: RemoveBlobs) -> Script[list[tuple[str, int]]]:
     """Forget blobs that nobody links to or claims; their bytes go before the transaction ends."""
     candidates = yield (
-        "SELECT digest, size FROM blob WHERE idle < ? ORDER BY idle, digest LIMIT ? FOR UPDATE SKIP LOCKED",
+        f"SELECT b.digest, b.size FROM blob b WHERE b.idle < ? AND NOT EXISTS ({_CLAIMED}) ORDER BY b.idle, b.digest"
+        " LIMIT ? FOR UPDATE SKIP LOCKED",
         (before, limit),
     )
     gone: list[tuple[str, int]] = []
@@ -78,6 +79,7 @@ def drop_blobs(before: float, limit: int, remove: RemoveBlobs) -> Script[list[tu
     return gone
 
 
+_CLAIMED = "SELECT 1 FROM upload u WHERE u.digest = b.digest AND u.digest <> '' AND u.finished = 0"
 _WANTED = (
     "SELECT 1 FROM link WHERE digest = ?"
     " UNION ALL SELECT 1 FROM upload WHERE digest = ? AND digest <> '' AND finished = 0"
