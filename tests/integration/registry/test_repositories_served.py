@@ -13,6 +13,7 @@ import pytest
 from hardtack.oci.digest import Digest
 from hardtack.registry.access import ALL, WRITE, Action, Grant
 from hardtack.registry.collector import Collector
+from hardtack.registry.repositories import moving
 from hardtack.registry.repositories.rows import Settings
 from hardtack.registry.repositories.store import Namespaces, Repositories
 from hardtack.registry.repositories.undelete import Undelete
@@ -34,6 +35,15 @@ def quota(worker: Worker, size: int) -> None:
 
 def uploads(root: Path) -> list[str]:
     return [path.name for path in (root / "uploads").iterdir()]
+
+
+def test_a_deleted_repository_is_found_under_no_name_while_it_is_taken_apart(worker: Worker) -> None:
+    worker.client.push_image("ns/gone", "v1", [b"layer"])
+    database = worker.service.database
+    worker.run(database.free(moving.doom, "ns/gone", "kim", database.now()))
+    for name in ("ns/gone", "~1"):
+        for method in ("GET", "HEAD"):
+            assert worker.client(method, f"/v2/{name}/manifests/v1").status in (400, 404)
 
 
 def test_a_quota_is_asked_before_an_upload_is_accepted(worker: Worker, tmp_path: Path) -> None:

@@ -128,8 +128,9 @@ class QuickLane:
     def _find(self, target: bytes, caller: Caller, pulls: bool) -> StoredManifest | None:
         path = target.decode("latin-1")
         repository, noun, reference = path[4:].rpartition(_MANIFESTS)
-        # Only valid names are stored, so a name that is found was valid; escapes and queries go the ordinary way.
-        if not noun or "%" in path or "?" in path or "/" in reference:
+        # Only valid names are stored, so a name that is found was valid, except those of deleted repositories, which
+        # begin with a tilde; escapes and queries go the ordinary way.
+        if not noun or "%" in path or "?" in path or "/" in reference or repository.startswith("~"):
             return None
         upstreams = self._service.upstreams
         if upstreams is not None and not upstreams.is_current(repository, reference):
