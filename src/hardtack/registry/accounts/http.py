@@ -68,9 +68,9 @@ async def session_of(accounts: Accounts, request: web.BaseRequest) -> Session | 
     return await accounts.sessions.session(cookie) if cookie else None
 
 
-async def form(request: web.BaseRequest) -> dict[str, str]:
+async def form(request: web.BaseRequest, limit: int = _BODY_LIMIT) -> dict[str, str]:
     """The fields of a form, the first value of each. Raises TooLarge."""
-    text = (await bodies.whole(request, _BODY_LIMIT)).decode("utf-8", "replace")
+    text = (await bodies.whole(request, limit)).decode("utf-8", "replace")
     try:
         fields = parse_qs(text, keep_blank_values=True, max_num_fields=_FIELDS)
     except ValueError:

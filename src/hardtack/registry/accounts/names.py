@@ -73,5 +73,6 @@ def is_within(inner: str, outer: str) -> bool:
         return True
     if inner.endswith("/**"):
         return outer.endswith("/**") and inner.startswith(outer[:-2])
-    # Of all that `a/*` covers, any one name stands for the rest: no pattern tells them apart.
-    return Grant(outer, frozenset()).covers(f"{inner[:-1]}a" if inner.endswith("/*") else inner) and inner != "**"
+    # What `a/*` covers is covered by a wider pattern as `a/*` itself is, which no repository is called: so a right on
+    # one of the names in it never counts as one on them all.
+    return Grant(outer, frozenset()).covers(inner) and inner != "**"

@@ -47,10 +47,11 @@ class Permissions:
         return await self._db.write(_give, by, holder, grant, self._db.now())
 
     async def take(self, by: By, identity: int) -> None:
-        """Take a grant back, at once and everywhere. Raises Denied, AccountUnknown."""
+        """Take a grant back, at once and everywhere. Raises AccountUnknown: there is none that is theirs to take."""
         permission = await self.get(identity)
         if not administers(by.caller, permission.pattern):
-            raise Denied("administer", permission.pattern)
+            # As if it did not exist: the pattern may name what nobody else knows of.
+            raise AccountUnknown("grant", str(identity))
         await self._db.write(_take, by, identity, self._db.now())
 
     async def get(self, identity: int) -> Permission:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hardtack.registry.accounts.changes import By, changed, find, grow, is_admin, need_admin
+from hardtack.registry.accounts.changes import By, changed, find, grow, is_admin, is_self, need_admin
 from hardtack.registry.accounts.listing import account, accounts
 from hardtack.registry.accounts.names import check_account
 from hardtack.registry.accounts.passwords import check_password
@@ -74,7 +74,7 @@ class Users:
 
     async def edit(self, by: By, name: str, title: str | None, email: str | None) -> Account:
         """Change what is known of a user or an organisation; None leaves a text as it is. Users may themselves."""
-        if not (is_admin(by.caller) or by.caller.name == name):
+        if not (is_admin(by.caller) or is_self(by.caller, name)):
             raise Denied("administer", name)
         check_texts(title or "", email or "")
         return await self._db.write(_edit, by, name, title, email, self._db.now())
