@@ -182,6 +182,17 @@ async def test_counts_go_with_what_they_count(
     assert "v3" not in await repositories.pulled("a/b", ["v3"])
 
 
+async def test_what_is_deleted_before_its_pulls_are_written_leaves_no_counts(
+    database: Database, content: Content, repositories: Repositories
+) -> None:
+    image = await content.image("a/b", "v1", "layer")
+    pulls = Pulls(database)
+    pulls.count("a/b", "v1", image)
+    await content.delete("a/b", image, keep=False)
+    await pulls.flush()
+    assert set(await repositories.pulled("a/b", ["", "v1", image])) == {""}
+
+
 async def test_counts_that_could_not_be_written_are_written_later(
     database: Database, content: Content, repositories: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,9 +83,14 @@ def add(batch: Sequence[tuple[Counted, int]], now: float) -> Script[None]:
             name, home = repository, (yield from first("SELECT id FROM repository WHERE name = ?", repository))
         if home is None:
             continue
-        subjects = {reference, digest, ""}
+        subjects = {""}
         if reference == digest and (yield from hits(_PART, home[0], digest)):
             subjects.remove("")
+        # What was deleted meanwhile has taken its counts with it.
+        if reference != digest and (yield from hits(_TAG, home[0], reference)):
+            subjects.add(reference)
+        if (yield from hits(_MANIFEST, home[0], digest)):
+            subjects.add(digest)
         for subject in subjects:
             sums[home[0], subject] = sums.get((home[0], subject), 0) + number
     for (repository_id, subject), number in sorted(sums.items()):
@@ -97,6 +102,8 @@ def add(batch: Sequence[tuple[Counted, int]], now: float) -> Script[None]:
         )
 
 
+_TAG = "SELECT 1 FROM tag WHERE repository = ? AND name = ?"
+_MANIFEST = "SELECT 1 FROM manifest WHERE repository = ? AND digest = ?"
 _PART = "SELECT 1 FROM edge WHERE repository = ? AND child = ? AND kind = 'manifest'"
 
 
