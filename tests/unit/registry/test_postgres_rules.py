@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import asyncpg
 import pytest
 
+import hardtack.registry
 from hardtack.registry.errors import CannotServe, StorageBroken, StorageFull, StorageUnreachable
 from hardtack.registry.metadata.migrations import MIGRATIONS, statements
 from hardtack.registry.metadata.postgres.address import parse
@@ -59,6 +63,14 @@ def test_every_migration_only_has_statements_that_are_translated() -> None:
     for name in MIGRATIONS:
         for statement in statements(name):
             assert statement.startswith(known), statement
+
+
+def test_every_insert_names_its_columns_so_that_a_newer_schema_may_have_more() -> None:
+    for path in Path(hardtack.registry.__file__).parent.rglob("*.py"):
+        assert re.findall(r"INSERT INTO \w+ (?:VALUES|SELECT)", path.read_text().replace(_OURS, "")) == [], path
+
+
+_OURS = "INSERT INTO schema_version VALUES"
 
 
 def test_an_address_is_shown_without_its_secret() -> None:

@@ -128,11 +128,14 @@ def _is_due(before: float) -> Script[bool]:
 
 def _add(identity: str, pem: str, now: float, before: float) -> Script[None]:
     # Two replicas may start at once: the row of this fact lets one go first, and the other finds its key.
-    yield "INSERT INTO fact VALUES ('keys', '') ON CONFLICT (name) DO UPDATE SET value = excluded.value", ()
+    yield (
+        "INSERT INTO fact (name, value) VALUES ('keys', '') ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (),
+    )
     if (yield from hits("SELECT 1 FROM signing_key WHERE retired IS NULL AND created >= ?", before)):
         return
     yield "UPDATE signing_key SET retired = ? WHERE retired IS NULL", (now,)
-    yield "INSERT INTO signing_key VALUES (?, ?, ?, NULL)", (identity, pem, now)
+    yield "INSERT INTO signing_key (id, private, created, retired) VALUES (?, ?, ?, NULL)", (identity, pem, now)
 
 
 def _drop(before: float) -> Script[None]:

@@ -94,7 +94,7 @@ def memberships(user: str) -> Script[list[Membership]]:
 def _create(by: By, name: str, owner: str, title: str, now: float) -> Script[Account]:
     user = yield from find(owner, USER)
     identity = yield from users.insert(name, ORGANISATION, "", False, False, title, "", now)
-    yield "INSERT INTO membership VALUES (?, ?, ?)", (identity, user, OWNER)
+    yield "INSERT INTO membership (organisation, account, role) VALUES (?, ?, ?)", (identity, user, OWNER)
     yield from changed(by, "organisation.create", name, f"owner {owner}", now)
     return (yield from account(name))
 
@@ -113,7 +113,7 @@ def _set_member(by: By, name: str, user: str, role: str, now: float) -> Script[N
     identity = yield from find(name, ORGANISATION)
     member = yield from find(user, USER)
     yield (
-        "INSERT INTO membership VALUES (?, ?, ?)"
+        "INSERT INTO membership (organisation, account, role) VALUES (?, ?, ?)"
         " ON CONFLICT (organisation, account) DO UPDATE SET role = excluded.role",
         (identity, member, role),
     )

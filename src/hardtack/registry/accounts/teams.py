@@ -118,7 +118,10 @@ def _add(by: By, organisation: str, name: str, user: str, now: float) -> Script[
     )
     if not known:
         raise AccountConflict(f"{user} is no member of {organisation}", "Make them one first")
-    yield "INSERT INTO team_member VALUES (?, ?) ON CONFLICT (team, account) DO NOTHING", (identity, member)
+    yield (
+        "INSERT INTO team_member (team, account) VALUES (?, ?) ON CONFLICT (team, account) DO NOTHING",
+        (identity, member),
+    )
     yield from changed(by, "team.add", f"{organisation}/{name}", user, now)
 
 

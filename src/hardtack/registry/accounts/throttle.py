@@ -85,7 +85,7 @@ def _enter(name: str, place: str, now: float) -> Script[float]:
     keys = yield from _keys(name, place)
     counts = []
     for who, rule in keys:
-        yield "INSERT INTO failure VALUES (?, 0, ?) ON CONFLICT (who) DO NOTHING", (who, now)
+        yield "INSERT INTO failure (who, count, latest) VALUES (?, 0, ?) ON CONFLICT (who) DO NOTHING", (who, now)
         row = yield from first("SELECT count, latest FROM failure WHERE who = ? FOR UPDATE", who)
         count, latest = row or (0, now)
         seconds = wait(count, latest, now, rule)
@@ -103,7 +103,8 @@ def _succeeded(name: str, place: str, now: float) -> Script[None]:
     # Not all of them: else whoever has an account of their own could guess at others between two logins.
     yield "UPDATE failure SET count = count - 1 WHERE who = ? AND count > 0", (there,)
     yield (
-        "INSERT INTO failure VALUES (?, 0, ?) ON CONFLICT (who) DO UPDATE SET latest = excluded.latest",
+        "INSERT INTO failure (who, count, latest) VALUES (?, 0, ?)"
+        " ON CONFLICT (who) DO UPDATE SET latest = excluded.latest",
         (f"known {name} {place}", now),
     )
 

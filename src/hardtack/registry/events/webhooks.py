@@ -240,7 +240,8 @@ def _spread(now: float, limit: int) -> Script[int]:
         for hook, grant, kinds in wanted:
             if grant.covers(event.repository) and (kinds == [""] or event.kind in kinds):
                 yield (
-                    "INSERT INTO delivery VALUES (?, ?, ?, 'waiting', 0, ?, '', ?)",
+                    "INSERT INTO delivery (id, webhook, body, state, attempts, due, status, created)"
+                    " VALUES (?, ?, ?, 'waiting', 0, ?, '', ?)",
                     (f"msg_{secrets.token_hex(16)}", hook, body(event), now, now),
                 )
         yield "DELETE FROM event WHERE id = ?", (event.id,)

@@ -54,7 +54,10 @@ def give_row(digest: str, size: int | None, now: float) -> Script[None]:
         ),
     )
     if size is None:
-        yield "INSERT INTO lost VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (digest, now, "its bytes are gone")
+        yield (
+            "INSERT INTO lost (digest, found, why) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (digest, now, "its bytes are gone"),
+        )
 
 
 def mend_manifest(home: int, manifest: NewManifest) -> Script[bool]:
