@@ -127,8 +127,9 @@ async def test_rights_are_given_by_who_administers_the_pattern(accounts: Account
         with pytest.raises(Denied):
             await accounts.permissions.give(who, "bob", grant(pattern, "read"))
     (given,) = await accounts.permissions.of("bob")
-    with pytest.raises(Denied):
+    with pytest.raises(AccountUnknown) as refused:  # a number tells nobody which repositories there are
         await accounts.permissions.take(bob, given.id)
+    assert "shared" not in str(refused.value)
 
 
 async def test_administration_is_for_admins_and_owners(accounts: Accounts) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hardtack.registry.access import Caller
 from hardtack.registry.accounts.changes import By, changed, find
+from hardtack.registry.accounts.namespaces import owns_repositories
 from hardtack.registry.accounts.rows import FORMER, USER
 from hardtack.registry.accounts.users import insert
 from hardtack.registry.errors import AccountConflict
@@ -27,7 +28,14 @@ def find_identity(issuer: str, subject: str) -> Script[str]:
 
 
 def adopt(name: str, issuer: str, subject: str, title: str, now: float) -> Script[None]:
-    """Make an account for somebody. Raises AccountConflict: the name is taken, by somebody else or by another login."""
+    """Make an account for somebody who comes for the first time.
+
+    Raises:
+        AccountConflict: the name is taken, by somebody else, by another login, or by repositories that were here before
+            and that nobody but an admin gives to somebody.
+    """
+    if (yield from owns_repositories(name)):
+        raise AccountConflict(f"there are repositories in {name}/ already", "Ask an admin of the registry for them")
     identity = yield from insert(name, USER, "", False, False, title, "", now)
     yield "UPDATE account SET issuer = ?, subject = ? WHERE id = ?", (issuer, subject, identity)
     yield from changed(By(name, Caller(name)), "user.create", name, f"by {issuer}", now)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hardtack.registry.accounts.changes import By, changed, find, grow, is_admin, is_self, need_admin
 from hardtack.registry.accounts.listing import account, accounts
 from hardtack.registry.accounts.names import check_account
+from hardtack.registry.accounts.namespaces import owns_repositories, vacate
 from hardtack.registry.accounts.passwords import check_password
 from hardtack.registry.accounts.rows import FORMER, ROBOT, USER, Account
 from hardtack.registry.errors import AccountConflict, AccountInvalid, Denied
@@ -132,21 +133,17 @@ def take_name(name: str) -> Script[None]:
         return
     if row[1] != FORMER:
         raise AccountConflict(f"the name {name} is taken by {_article(row[1])}")
-    if (yield from _owns_repositories(name)):
+    if (yield from owns_repositories(name)):
         raise AccountConflict(
             f"the name {name} was somebody else's, whose repositories are still there",
             f"Move or delete the repositories in {name}/ first, or choose another name",
         )
     yield "DELETE FROM account WHERE id = ?", (row[0],)
+    yield from vacate(name)
 
 
 def _article(kind: str) -> str:
     return f"an {kind}" if kind[0] == "o" else f"a {kind}"
-
-
-def _owns_repositories(name: str) -> Script[bool]:
-    # "0" is what follows "/" in the order of bytes.
-    return (yield from hits("SELECT 1 FROM repository WHERE name > ? AND name < ? LIMIT 1", f"{name}/", f"{name}0"))
 
 
 def insert(
@@ -248,7 +245,7 @@ def remove(identity: int, name: str) -> Script[None]:
         yield from clear(robot)
         yield "DELETE FROM account WHERE id = ?", (robot,)
     yield from clear(identity)
-    if (yield from _owns_repositories(name)):
+    if (yield from owns_repositories(name)):
         yield (
             "UPDATE account SET kind = ?, active = 0, admin = 0, password = '', must_change = 0, title = '',"
             " email = '', issuer = '', subject = '' WHERE id = ?",
@@ -256,6 +253,7 @@ def remove(identity: int, name: str) -> Script[None]:
         )
     else:
         yield "DELETE FROM account WHERE id = ?", (identity,)
+        yield from vacate(name)
 
 
 def clear(identity: int) -> Script[None]:

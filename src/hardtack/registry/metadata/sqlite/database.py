@@ -6,6 +6,8 @@ survive the death of any process, and only a loss of power may take them.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 
 from hardtack.registry.errors import CannotServe, RegistryError, StorageBroken, StorageFull
@@ -37,6 +39,7 @@ def prepare(path: str) -> None:
     Raises:
         CannotServe: it is no database of ours, or a newer program made it.
     """
+    _make_private(path)
     try:
         connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
         try:
@@ -46,6 +49,16 @@ def prepare(path: str) -> None:
             connection.close()
     except sqlite3.Error as error:
         raise CannotServe(f"cannot open the registry's database {path}: {error}") from error
+
+
+def _make_private(path: str) -> None:
+    """Make a file that is not there for us alone: keys are in it, and the folder may be one that everybody can enter.
+
+    SQLite makes the files beside it with the same rights. One that is there is not touched: closing it would let go of
+    the locks that this process may have on it.
+    """
+    with contextlib.suppress(OSError):  # what is wrong with the place, SQLite says next
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _migrate(connection: sqlite3.Connection, path: str) -> None:
