@@ -244,3 +244,55 @@ def test_what_cannot_be_meant_is_refused(root: Call, method: str, path: str, bod
 
 def test_the_api_describes_itself(ada: Call) -> None:
     assert ada("GET", "/openapi.json").json()["openapi"] == "3.1.0"
+
+
+def test_who_administers_one_repository_decides_nothing_for_its_namespace(worker: Worker, root: Call) -> None:
+    eve = caller(worker, account(worker, "eve"))
+    for pattern in ("team/any", "team/*", "team/x/**"):
+        assert root("POST", "/grants", {"holder": "eve", "pattern": pattern, "rights": "admin"}).status == 201
+    assert eve("PATCH", "/namespaces/team", {"visibility": "public"}).status == 403
+    assert eve("GET", "/namespaces/team").status == 403
+    assert eve("PATCH", "/namespaces/eve", {"visibility": "public"}).json()["visibility"] == "public"
+    for name in ("eve%2Fx", "Eve", "eve%2F..", "login"):
+        assert root("PATCH", f"/namespaces/{name}", {"visibility": "public"}).status == 400, name
+
+
+def test_a_token_for_a_repository_shows_nothing_of_accounts(worker: Worker, root: Call, image: str) -> None:
+    frank = account(worker, "frank")
+    assert root("POST", "/organisations", {"name": "quarry", "owner": "frank"}).status == 201
+    scope = [{"pattern": "frank/app", "rights": "read"}]
+    made = caller(worker, frank)("POST", "/users/frank/tokens", {"name": "ci", "scope": scope}).json()
+    asked = worker.client("GET", "/token?scope=repository:frank/app:pull", Authorization=frank)
+    scoped, docker = caller(worker, f"Bearer {made['text']}"), caller(worker, f"Bearer {asked.json()['token']}")
+    for who in (scoped, docker):
+        for method, path, body in (
+            ("GET", "/organisations/quarry/members", None),
+            ("GET", "/organisations/quarry/teams", None),
+            ("GET", "/users/frank", None),
+            ("GET", "/users/frank/tokens", None),
+            ("PATCH", "/users/frank", {"email": "eve@example.org"}),
+            ("GET", "/grants?holder=frank", None),
+        ):
+            assert who(method, path, body).status == 403, (method, path)
+    assert docker("GET", "/account").status == 403
+    assert caller(worker, frank)("GET", "/organisations/quarry/members").status == 200
+
+
+def test_the_number_of_a_grant_tells_nobody_what_it_is_for(worker: Worker, root: Call, ada: Call) -> None:
+    ada_s = ada("POST", "/grants", {"holder": "root", "pattern": "ada/secret-plans", "rights": "read"}).json()
+    eve = caller(worker, account(worker, "grace"))
+    answers = [eve("DELETE", f"/grants/{number}") for number in (ada_s["id"], 999_999)]
+    assert [answer.status for answer in answers] == [404, 404]
+    assert b"secret-plans" not in answers[0].body
+    assert ada("DELETE", f"/grants/{ada_s['id']}").status == 204
+
+
+def test_figures_are_for_admins_and_not_for_their_tokens_of_less(worker: Worker, root: Call) -> None:
+    chief = account(worker, "chief", admin=True)
+    remote = {"X_Forwarded_For": "192.0.2.1"}  # else everybody on this machine may
+    made = caller(worker, chief)(
+        "POST", "/users/chief/tokens", {"name": "ci", "scope": [{"pattern": "chief/app", "rights": "read"}]}
+    ).json()
+    assert worker.client("GET", "/metrics", Authorization=chief, **remote).status == 200
+    assert worker.client("GET", "/metrics", Authorization=f"Bearer {made['text']}", **remote).status == 403
+    assert worker.client("GET", "/metrics", **remote).status == 403

@@ -142,8 +142,11 @@ def _expect_admin_or(ask: Ask, name: str) -> None:
 
 
 async def me(ask: Ask) -> rows.Account:
-    """The account that asks."""
-    return await ask.accounts().users.get(ask.expect_somebody())
+    """The account that asks. A token of docker's flow is for repositories, and may be by an issuer that is not ours."""
+    name = ask.expect_somebody()
+    if ask.caller.claims is not None:
+        raise Denied("see", name)
+    return await ask.accounts().users.get(name)
 
 
 async def users(ask: Ask) -> list[rows.Account]:
@@ -243,11 +246,12 @@ async def members(ask: Ask) -> list[rows.Membership]:
 
 
 async def _expect_member(ask: Ask) -> None:
-    name = ask.expect_somebody()
+    name, organisation = ask.expect_somebody(), ask.path["organisation"]
     if is_admin(ask.caller):
         return
-    if name not in [one.name for one in await ask.accounts().organisations.members(ask.path["organisation"])]:
-        raise Denied("see", ask.path["organisation"])
+    members = await ask.accounts().organisations.members(organisation)
+    if not is_self(ask.caller, name) or name not in [one.name for one in members]:
+        raise Denied("see", organisation)
 
 
 async def set_member(ask: Ask) -> None:

@@ -8,10 +8,11 @@ import msgspec
 
 from hardtack.registry.access import Action
 from hardtack.registry.admin.table import Endpoint
-from hardtack.registry.errors import BadRequest, ManifestUnknown, RepositoryUnknown
+from hardtack.registry.admin.webhooks import covered
+from hardtack.registry.errors import BadRequest, ManifestUnknown, NameInvalid, RepositoryUnknown
 from hardtack.registry.metadata.graves import Grave
 from hardtack.registry.metadata.rows import Tag, TagEvent
-from hardtack.registry.names import check_tag
+from hardtack.registry.names import check_repository, check_tag
 from hardtack.registry.repositories import rows, why
 from hardtack.registry.repositories.store import Namespaces, Repositories
 from hardtack.registry.repositories.undelete import Undelete
@@ -221,17 +222,28 @@ async def namespaces(ask: Ask) -> list[rows.Namespace]:
     return await Namespaces(ask.service.database).all(ask.query.get("last", ""), ask.limit())
 
 
+def _governed(ask: Ask) -> str:
+    """The namespace that the path names, for who administers all of it: one repository in it is not enough.
+
+    Raises:
+        Denied, Unauthorized, NameInvalid.
+    """
+    name = check_repository(ask.path["namespace"])
+    if "/" in name:
+        raise NameInvalid(name, "a namespace is the first component of names")
+    ask.expect(Action.ADMIN, covered(f"{name}/**"))
+    return name
+
+
 async def namespace(ask: Ask) -> rows.Namespace:
     """What is set for a namespace, and how much it uses."""
-    name = ask.path["namespace"]
-    ask.expect(Action.ADMIN, f"{name}/any")
+    name = _governed(ask)
     return await Namespaces(ask.service.database).get(name)
 
 
 async def change_namespace(ask: Ask) -> rows.Namespace:
     """Set a quota (for admins of the registry), or the visibility of new repositories."""
-    name, said, library = ask.path["namespace"], ask.body, Namespaces(ask.service.database)
-    ask.expect(Action.ADMIN, f"{name}/any")
+    name, said, library = _governed(ask), ask.body, Namespaces(ask.service.database)
     if said.quota is not None:
         ask.expect_admin()
         if said.quota < -1:

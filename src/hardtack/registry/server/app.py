@@ -21,6 +21,7 @@ from hardtack.registry.api import routes
 from hardtack.registry.api.answers import reply
 from hardtack.registry.metrics import Count
 from hardtack.registry.sender import sender_of
+from hardtack.registry.server.access_log import shown
 from hardtack.registry.server.hosts import from_elsewhere, is_local
 from hardtack.registry.server.probes import Probes
 
@@ -61,7 +62,7 @@ class App:
                 "fault %s: %s %s: %s: %s",
                 number,
                 request.method,
-                request.raw_path[:300],
+                shown(request.raw_path),
                 type(error).__name__,
                 error,
                 exc_info=error if self._debug else None,

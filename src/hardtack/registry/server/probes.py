@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hardtack.registry.accounts.changes import is_admin
 from hardtack.registry.api.answers import reply
 from hardtack.registry.errors import RegistryError
 from hardtack.registry.sender import request_address, sender_of
@@ -99,9 +100,9 @@ class Probes:
         elif sender_of(request).is_loopback and is_local(request.headers.get("Host", "")):
             return True
         if not authorization:
-            return self._service.gate.anonymous().admin
+            return is_admin(self._service.gate.anonymous())
         try:
-            return (await self._service.gate.identify(authorization, request_address(request))).admin
+            return is_admin(await self._service.gate.identify(authorization, request_address(request)))
         except RegistryError:
             return False
 
