@@ -87,6 +87,7 @@ def test_nobody_in_particular_gets_nothing(worker: Worker) -> None:
             assert (answer.status, answer.json()) == (200, [])
         else:
             assert answer.status in (400, 401), (endpoint.method, endpoint.path, answer)
+            assert ("www-authenticate" in answer.headers) is (answer.status == 401)
 
 
 def test_only_admins_administer(worker: Worker, bob: Call, image: str) -> None:

@@ -18,7 +18,15 @@ from hardtack.registry.admin.shapes import plain
 from hardtack.registry.admin.table import PREFIX, Ask, Endpoint, read_query
 from hardtack.registry.api import bodies
 from hardtack.registry.api.answers import failed, reply
-from hardtack.registry.errors import BadRequest, NoSuchAddress, ReadOnly, RegistryError, TooLarge, Unsupported
+from hardtack.registry.errors import (
+    BadRequest,
+    NoSuchAddress,
+    ReadOnly,
+    RegistryError,
+    TooLarge,
+    Unauthorized,
+    Unsupported,
+)
 from hardtack.registry.sender import request_address
 
 if TYPE_CHECKING:
@@ -38,6 +46,8 @@ async def answer(service: Service, request: web.BaseRequest, path: str, query: s
     """
     try:
         return await _answer(service, request, path, query)
+    except Unauthorized as error:
+        return failed(error, {**_HEADERS, "WWW-Authenticate": 'Basic realm="registry", charset="UTF-8"'})
     except RegistryError as error:
         return failed(error, _HEADERS)
 
