@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from hardtack.oci.digest import Digest
 from hardtack.registry.collector import Collector, Freed
+from hardtack.registry.server import worker as worker_module
 from support.our_registry import our_registry
 from support.registry_worker import Worker, registry_worker
 
@@ -163,6 +166,33 @@ def test_empty_repositories_leave_the_catalog(now: Worker, root: Path) -> None:
     now.client("DELETE", f"/v2/c/ghost/manifests/{digest}")
     collect(now)
     assert now.client("GET", "/v2/_catalog").json()["repositories"] == ["c/alive"]
+
+
+def test_a_collector_that_breaks_off_is_begun_again(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The disk fails for a moment where nobody expects it; without a collector its space would never come back."""
+    monkeypatch.setattr(worker_module, "_AGAIN", 0.05)
+    failing = threading.Event()
+    failing.set()
+    statvfs = os.statvfs
+
+    def unsteady(path: str) -> os.statvfs_result:
+        if failing.is_set():
+            raise OSError(errno.EIO, "Input/output error")
+        return statvfs(path)
+
+    monkeypatch.setattr(os, "statvfs", unsteady)
+    with registry_worker(root, undelete=0.0, grace=-1.0, pause=0.05) as worker:
+        digest = worker.client.push_image("c/a", "v1", [os.urandom(1000)])
+        worker.client("DELETE", f"/v2/c/a/manifests/{digest}")
+        time.sleep(0.3)
+        failing.clear()
+        end = time.monotonic() + 10
+        while files(root):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    assert "begun again" in caplog.text
 
 
 def test_a_server_collects_by_itself(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -55,7 +57,10 @@ if TYPE_CHECKING:
 RETIRE = signal.SIGUSR2
 """Tells a worker that others have taken its place: it lets nobody else in, and finishes what it has begun."""
 
+log = logging.getLogger("hardtack.registry")
+
 _RETIREMENT = 3600.0
+_AGAIN = 5.0
 _BACKLOG = 1024
 
 
@@ -148,14 +153,14 @@ async def serving(
         server = Server(app.handle, QuickLane(service, local_only), config.limits, journal)
         stack.push_async_callback(service.pulls.flush)
         stack.push_async_callback(server.end)
-        beside(stack, service.pulls.run())
+        beside(stack, service.pulls.run)
         if not service.read_only:
-            beside(stack, Collector(service).run())
-            beside(stack, Retention(stores.database, config).run())
-            beside(stack, Scrubber(service).run())
-            beside(stack, say_that_we_serve(stores.database))
+            beside(stack, Collector(service).run)
+            beside(stack, Retention(stores.database, config).run)
+            beside(stack, Scrubber(service).run)
+            beside(stack, partial(say_that_we_serve, stores.database))
             if config.webhooks.enabled:
-                beside(stack, _told(service))
+                beside(stack, partial(_told, service))
         await _listen(stack, sockets, server, service)
         yield Running(service, probes, server)
 
@@ -182,7 +187,7 @@ def _accounts(settings: Settings, database: Database, stack: AsyncExitStack) -> 
 
     accounts = Accounts(database, settings.config)
     stack.push_async_callback(accounts.close)
-    beside(stack, accounts.run())
+    beside(stack, accounts.run)
     return accounts
 
 
@@ -206,9 +211,21 @@ def _access_log(service: Service, stack: AsyncExitStack) -> AccessLog | None:
     return log
 
 
-def beside(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
+def beside(stack: AsyncExitStack, work: Callable[[], Coroutine[None, None, None]]) -> None:
     """Have something done in the background until the stack is left."""
-    stack.push_async_callback(_ended, asyncio.create_task(work))
+    stack.push_async_callback(_ended, asyncio.create_task(_kept_up(work)))
+
+
+async def _kept_up(work: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Do something that has no end; when it breaks off, as a disk that fails for once may have it, begin again."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("something in the background broke off, and is begun again in %.0f seconds", _AGAIN)
+            await asyncio.sleep(_AGAIN)
+        else:
+            return
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
@@ -227,7 +244,7 @@ async def _listen(stack: AsyncExitStack, sockets: Sequence[socket.socket], serve
     from hardtack.registry.server.tls import Certificates, TlsDoor
 
     certificates = Certificates(tls.certificate, tls.key)
-    beside(stack, certificates.watch())
+    beside(stack, certificates.watch)
     for sock in sockets:
         door = TlsDoor(sock, server, certificates, service.metrics, limits.header_time, limits.connections)
         stack.callback(door.close)
