@@ -159,7 +159,7 @@ async def test_waiting_for_a_connection_ends_in_turn_and_loses_none(url: str, mo
     for task in tasks[::2]:
         task.cancel()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [outcome for outcome in outcomes if not isinstance(outcome, asyncio.CancelledError)] == [1] * 6
+    assert outcomes[1::2] == [1] * 6
     monkeypatch.setattr(pool, "_WAIT_SECONDS", 0.01)
     outcomes = await asyncio.gather(*(database.read(slowly) for _ in range(4)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes].count(StorageUnreachable) >= 2
