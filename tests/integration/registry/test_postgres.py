@@ -14,6 +14,9 @@ import asyncpg
 import pytest
 
 from hardtack.oci.digest import Digest
+from hardtack.registry.config.document import Config
+from hardtack.registry.config.options import Secret
+from hardtack.registry.config.stores import MetadataSection
 from hardtack.registry.errors import CannotServe, StorageBroken, StorageUnreachable
 from hardtack.registry.metadata import changes, collecting, migrations
 from hardtack.registry.metadata.postgres import PostgresDatabase, migrating, pool, transactions
@@ -22,6 +25,7 @@ from hardtack.registry.metadata.script import Effect
 from hardtack.registry.metadata.store import Metadata
 from support.databases import postgres_url
 from support.postgres_server import postgres_server
+from support.registry_worker import registry_worker
 
 if TYPE_CHECKING:
     from hardtack.registry.metadata.script import Script
@@ -359,3 +363,24 @@ async def test_a_database_that_will_not_do_is_refused_with_the_reason_and_no_pas
         with pytest.raises(CannotServe, match=why) as caught:
             await PostgresDatabase.open(url)
         assert "s3cret" not in str(caught.value)
+
+
+def test_clients_are_told_503_while_the_database_is_away_and_served_as_soon_as_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "_PATIENCE_SECONDS", 0.2)
+    url = asyncio.run(postgres_url(tmp_path))
+    server = postgres_server()
+    config = Config(metadata=MetadataSection(Secret(url)))
+    with registry_worker(tmp_path / "root", base=config) as worker:
+        worker.client.push_image("a/b", "v1")
+        server.stop()
+        try:
+            refused = [worker.client("GET", "/v2/a/b/manifests/v1"), worker.client("POST", "/v2/a/b/blobs/uploads/")]
+            assert [(answer.status, answer.code()) for answer in refused] == [(503, "UNAVAILABLE")] * 2
+            assert refused[0].headers["retry-after"] == "1"
+            assert worker.client("GET", "/readyz").status == 503
+        finally:
+            server.start()
+        assert worker.client("GET", "/v2/a/b/manifests/v1").status == 200
+        worker.client.push_image("a/b", "v2")
