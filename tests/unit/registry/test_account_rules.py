@@ -256,6 +256,7 @@ def test_administering_needs_a_credential_that_is_good_for_it() -> None:
     assert is_self(admin, "root")
     for bounded in (
         Caller("root", everything, scope=(Grant("a/**", READ),), admin=True),
+        Caller("root", everything, scope=(Grant("a/**", frozenset(Action)),), admin=True),
         Caller("root", everything, claims=Claims({}), admin=True),
         Caller("root", (), admin=False, must_change=True),
     ):

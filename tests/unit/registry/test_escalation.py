@@ -6,21 +6,26 @@ import stat
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import argon2
 import pytest
 
 from hardtack.registry.access import Action, Caller, Claims, allowed
+from hardtack.registry.accounts import throttle
 from hardtack.registry.accounts.accounts import Accounts
 from hardtack.registry.accounts.changes import By
 from hardtack.registry.accounts.identities import adopt
 from hardtack.registry.config.document import Config
-from hardtack.registry.errors import AccountConflict, AccountUnknown, Denied
+from hardtack.registry.errors import AccountConflict, AccountUnknown, Denied, TooManyFailures, Unauthorized
 from hardtack.registry.events.webhooks import Webhooks
 from hardtack.registry.metadata.database import Database
 from hardtack.registry.metadata.sqlite.database import prepare
 from hardtack.registry.repositories.store import Namespaces, Repositories
 from support.accounts import SHELL, basic, grant
+
+if TYPE_CHECKING:
+    from hardtack.registry.metadata.script import Script
 
 PASSWORD = "correct horse"
 
@@ -112,3 +117,26 @@ def test_the_database_is_for_its_owner_alone_wherever_it_is(tmp_path: Path) -> N
     prepare(str(tmp_path / "registry.db"))
     assert stat.S_IMODE((tmp_path / "registry.db").stat().st_mode) == 0o600
     assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
+
+
+async def test_a_token_with_a_scope_makes_nothing_that_outlives_it(accounts: Accounts) -> None:
+    ada = replace(await caller(accounts, "ada"), scope=(grant("ada/**", "admin"),))
+    with pytest.raises(Denied):
+        await accounts.robots.create(By.of(ada, ""), "ada", "ci", (grant("ada/app", "write"),))
+    with pytest.raises(Denied):
+        await accounts.permissions.give(By.of(ada, ""), "bob", grant("ada/app", "write"))
+
+
+async def test_who_has_to_wait_fills_neither_the_table_of_failures_nor_the_log(
+    accounts: Accounts, database: Database
+) -> None:
+    for number in range(30):
+        with pytest.raises((Unauthorized, TooManyFailures)):
+            await accounts.sessions.login(f"nobody{number}", PASSWORD, "192.0.2.1")
+    assert await database.read(count, "failure WHERE who LIKE 'name %'") == throttle.ADDRESS.free
+    assert await database.read(count, "audit WHERE action = 'login.failed'") == throttle.ADDRESS.free
+
+
+def count(rows: str) -> Script[int]:
+    found = yield f"SELECT count(*) FROM {rows}", ()
+    return int(found[0][0])

@@ -15,7 +15,7 @@ from hardtack.registry.accounts.changes import By, changed, find, is_admin, is_s
 from hardtack.registry.accounts.passwords import check_password
 from hardtack.registry.accounts.rows import USER
 from hardtack.registry.accounts.users import store_password
-from hardtack.registry.errors import AccountInvalid, Denied, RegistryError, Unauthorized
+from hardtack.registry.errors import AccountInvalid, Denied, RegistryError, TooManyFailures, Unauthorized
 from hardtack.registry.events.audit import audit
 from hardtack.registry.metadata.script import first
 
@@ -64,6 +64,8 @@ class Sessions:
         try:
             await self._gate.verify_password(name, password, address)
             return await self.begin(name, address, "password")
+        except TooManyFailures:
+            raise  # whoever has to wait could fill the log meanwhile
         except RegistryError as error:
             now = self._db.now()
             await self._db.note(audit, "", address, "login.failed", name[:64], type(error).__name__, now)

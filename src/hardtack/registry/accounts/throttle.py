@@ -77,8 +77,9 @@ class Throttle:
 
 
 def _keys(name: str, place: str) -> Script[tuple[tuple[str, Rule], tuple[str, Rule]]]:
+    # The address comes first: one that has to wait leaves nothing behind under the names that it goes on trying.
     known = yield from hits("SELECT 1 FROM failure WHERE who = ?", f"known {name} {place}")
-    return (f"pair {name} {place}" if known else f"name {name}", NAME), (f"address {place}", ADDRESS)
+    return (f"address {place}", ADDRESS), (f"pair {name} {place}" if known else f"name {name}", NAME)
 
 
 def _enter(name: str, place: str, now: float) -> Script[float]:
@@ -98,10 +99,10 @@ def _enter(name: str, place: str, now: float) -> Script[float]:
 
 
 def _succeeded(name: str, place: str, now: float) -> Script[None]:
-    (who, _), (there, _) = yield from _keys(name, place)
-    yield "DELETE FROM failure WHERE who = ?", (who,)
+    (there, _), (who, _) = yield from _keys(name, place)
     # Not all of them: else whoever has an account of their own could guess at others between two logins.
     yield "UPDATE failure SET count = count - 1 WHERE who = ? AND count > 0", (there,)
+    yield "DELETE FROM failure WHERE who = ?", (who,)
     yield (
         "INSERT INTO failure (who, count, latest) VALUES (?, 0, ?)"
         " ON CONFLICT (who) DO UPDATE SET latest = excluded.latest",
