@@ -84,7 +84,7 @@ def test_a_stream_is_the_same_backup_and_half_of_one_is_none(served: Worker, tmp
     with open(stream, "wb") as out:
         assert tack("backup", "--root", root, "-", capture_output=False, stdout=out).returncode == 0
     data = stream.read_bytes()
-    for cut in (0, 100, 5000, len(data) // 2, len(data) - 20_000):
+    for cut in (100, len(data) // 2, len(data) - 20_000):
         (tmp_path / "cut").write_bytes(data[:cut])
         with open(tmp_path / "cut", "rb") as source:
             done = tack("restore", "--root", tmp_path / "other", "-", stdin=source)

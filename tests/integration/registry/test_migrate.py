@@ -18,7 +18,9 @@ from hardtack.registry.config.options import Secret
 from hardtack.registry.config.server import DataSection, ServerSection
 from hardtack.registry.config.stores import BlobsSection, MetadataSection
 from hardtack.registry.maintenance import importing, migrate, portable
+from hardtack.registry.maintenance.backup import back_up
 from hardtack.registry.maintenance.errors import InTheWay, SourceChanged
+from hardtack.registry.maintenance.restore import restore
 from hardtack.registry.server.stores import open_stores, prepare_stores
 from support.databases import postgres_url
 from support.registry_copies import at, fill, state, tack
@@ -162,6 +164,15 @@ async def test_an_interrupted_copy_to_postgresql_and_s3_goes_on(
     async with open_stores(at(source)) as old, open_stores(far) as new:
         report = await migrate.migrate(old, new, "a", "b")
     assert report.new_blobs == 0  # they had all come before
+    assert await state(far) == await state(at(source))
+
+
+async def test_a_backup_of_files_is_restored_to_postgresql_and_s3(source: Path, far: Config, tmp_path: Path) -> None:
+    async with open_stores(at(source)) as stores:
+        await back_up(*stores, str(tmp_path / "backup"))
+    async with open_stores(far) as stores:
+        report = await restore(str(tmp_path / "backup"), *stores, "there")
+    assert report.new_blobs == report.manifest.blobs
     assert await state(far) == await state(at(source))
 
 

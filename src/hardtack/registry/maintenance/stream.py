@@ -13,7 +13,7 @@ import tarfile
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hardtack.oci.digest import Digest
-from hardtack.registry.errors import BlobUnknown, StorageBroken, StorageFull
+from hardtack.registry.errors import BlobUnknown, DigestInvalid, StorageBroken, StorageFull
 from hardtack.registry.maintenance.backup import Report, told
 from hardtack.registry.maintenance.copying import take_in, wanted
 from hardtack.registry.maintenance.errors import BackupInvalid, BlobsDamaged, NoRoom
@@ -141,6 +141,8 @@ async def unpack(source: BinaryIO, spool: BackupFolder, blobs: Blobs, where: str
                 tar.members = []  # type: ignore[attr-defined]  # it would remember all of them
     except (tarfile.TarError, EOFError) as error:
         raise BackupInvalid(f"the stream is no backup, or breaks off: {error}") from None
+    except DigestInvalid as error:
+        raise BackupInvalid(f"the stream is damaged: a blob in it is another one: {error.detail}") from None
     except StorageFull:
         raise NoRoom(where) from None
     manifest = spool.manifest()
