@@ -16,13 +16,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardtack.oci.digest import Digest
-from hardtack.registry.errors import BlobInUse, ManifestBlobUnknown, UploadUnknown
+from hardtack.registry.errors import (
+    BlobInUse,
+    ManifestBlobUnknown,
+    NotBuried,
+    RepositoryExists,
+    RepositoryUnknown,
+    UploadUnknown,
+)
 from hardtack.registry.metadata import changes, collecting, graves
 from hardtack.registry.metadata.database import Database
 from hardtack.registry.metadata.postgres import PostgresDatabase
 from hardtack.registry.metadata.rows import Child, NewManifest
 from hardtack.registry.metadata.script import Effect, hits
 from hardtack.registry.metadata.sqlite import SqliteDatabase
+from hardtack.registry.repositories import moving, restoring
 
 if TYPE_CHECKING:
     from hardtack.registry.metadata.script import Script
@@ -30,7 +38,7 @@ if TYPE_CHECKING:
 BLOBS = [Digest.of(bytes([number])) for number in range(4)]
 HOMES = ["r/0", "r/1", "r/2"]
 _TASKS = 6
-_REFUSALS = (BlobInUse, ManifestBlobUnknown, UploadUnknown)
+_REFUSALS = (BlobInUse, ManifestBlobUnknown, NotBuried, RepositoryExists, RepositoryUnknown, UploadUnknown)
 
 
 def let(tag: str, before: str | None) -> None:
@@ -60,7 +68,7 @@ class Storm:
         chance, now = self._chance, time.time()
         home, digest = chance.choice(HOMES), chance.choice(BLOBS)
         new = self._manifest()
-        match chance.randrange(11):
+        match chance.randrange(16):
             case 0 | 1:
                 await self._push(home, digest)
             case 2 | 3:
@@ -76,6 +84,15 @@ class Storm:
                 await self._collect(now)
             case 10:
                 await self._db.write(self._is_there, digest)
+            case 11 | 12:
+                await self._db.write(restoring.restore, home, str(new.digest), "", 0.0, now)
+            case 13:
+                await self._db.write(restoring.restore_tag, home, f"t{chance.randrange(3)}", "", 0.0, now)
+            case 14:
+                await self._db.write(moving.rename, home, chance.choice(HOMES), "", now)
+            case 15:
+                await self._db.free(moving.doom, home, "", now)
+                await self._db.free(moving.take_apart, 5, now)
 
     def _manifest(self) -> NewManifest:
         number = self._chance.randrange(6)

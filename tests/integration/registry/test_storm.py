@@ -31,7 +31,7 @@ async def test_a_storm_of_changes_leaves_everything_true(
     database = await open_database(where)
     storm = [sys.executable, "-m", "support.storm", where, str(stored)]
     processes = [
-        subprocess.Popen([*storm, str(seed), "240" if seed else "100000"], cwd=TESTS, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen([*storm, str(seed), "150" if seed else "100000"], cwd=TESTS, stderr=subprocess.PIPE, text=True)
         for seed in range(4)
     ]
     try:
