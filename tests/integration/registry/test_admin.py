@@ -297,3 +297,15 @@ def test_figures_are_for_admins_and_not_for_their_tokens_of_less(worker: Worker,
     assert worker.client("GET", "/metrics", Authorization=chief, **remote).status == 200
     assert worker.client("GET", "/metrics", Authorization=f"Bearer {made['text']}", **remote).status == 403
     assert worker.client("GET", "/metrics", **remote).status == 403
+
+
+@pytest.mark.parametrize("said", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_a_password_that_a_browser_remembers_serves_no_other_site_s_page(worker: Worker, said: dict[str, str]) -> None:
+    name = "heidi" if "Origin" in said else "ivan"
+    authorization, body = account(worker, name), json.dumps({"name": "stolen"}).encode()
+    path = f"/api/v1/users/{name}/tokens"
+    forged = worker.client("POST", path, body, Authorization=authorization, Content_Type="text/plain", **said)
+    assert forged.status == 403
+    ours = {"Origin": f"http://{worker.host}", "Sec-Fetch-Site": "same-origin"}
+    assert worker.client("POST", path, body, Authorization=authorization, **ours).status == 201
+    assert worker.client("POST", path, body, Authorization=authorization).status == 201

@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from hardtack.oci.digest import Digest
 from support.our_registry import TACK, Client, OurRegistry, our_registry
 

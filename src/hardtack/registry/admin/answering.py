@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hardtack.registry.access import Action, refusal
+from hardtack.registry.accounts.http import is_from_here
 from hardtack.registry.admin import openapi
 from hardtack.registry.admin.endpoints import TABLE
 from hardtack.registry.admin.shapes import plain
@@ -20,6 +21,7 @@ from hardtack.registry.api import bodies
 from hardtack.registry.api.answers import failed, reply
 from hardtack.registry.errors import (
     BadRequest,
+    Denied,
     NoSuchAddress,
     ReadOnly,
     RegistryError,
@@ -67,8 +69,12 @@ async def _answer(service: Service, request: web.BaseRequest, path: str, query: 
     endpoint = methods.get("GET" if request.method == "HEAD" else request.method)
     if endpoint is None:
         raise Unsupported(methods)
-    if service.read_only and endpoint.method != "GET":
-        raise ReadOnly
+    if endpoint.method != "GET":
+        # A browser that was asked for a password here sends it along with forms of other sites' pages as well.
+        if not is_from_here(request):
+            raise Denied("send changes from other sites to", "the registry")
+        if service.read_only:
+            raise ReadOnly
     body = await _body(request, endpoint) if endpoint.takes is not None else None
     given = await endpoint.handler(Ask(service, caller, address, parameters, read_query(query), body))
     if endpoint.gives is None:
