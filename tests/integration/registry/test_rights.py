@@ -139,6 +139,7 @@ def test_a_mount_without_the_right_to_pull_becomes_an_upload(who: Callable[[str]
 
 def test_a_mount_of_what_the_source_does_not_link_becomes_an_upload(who: Callable[[str], As]) -> None:
     blob = push_blob(who("root"), "public/one", b"here")
+    push_blob(who("root"), "public/other", b"something else")
     digest = blob.rsplit("/", 1)[1]
     for source in ("public/other", "no/such", "../etc", ""):
         status = who("root")("POST", f"/v2/x/y/blobs/uploads/?mount={digest}&from={source}").status
