@@ -1,9 +1,8 @@
 """The only way into the JSON API: who calls, what is meant, what is answered.
 
 Callers come with the credentials that docker's clients use: a password or token by Basic, a token by Bearer. Cookies
-count for nothing here, and no change is made for another site's page that rides on a password the browser remembers.
-Each handler begins by saying what right it
-needs; a test calls every endpoint as nobody and expects to be refused.
+count for nothing here, and a password that a browser remembers serves no other site's page. Each handler begins by
+saying what right it needs; a test calls every endpoint as nobody and expects to be refused.
 """
 
 from __future__ import annotations
