@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from hardtack.oci.digest import Digest
+from hardtack.oci.mediatypes import OCI_CONFIG, OCI_MANIFEST
+from hardtack.registry.access import Action
 from hardtack.registry.collector import Collector, Freed
 from hardtack.registry.server import worker as worker_module
 from support.our_registry import our_registry
-from support.registry_worker import Worker, registry_worker
+from support.registry_worker import GrantingGate, Worker, registry_worker
 
 NEVER = 1e9
 
@@ -115,6 +117,42 @@ def test_blobs_of_a_push_stay_while_one_of_its_bodies_takes_long(tmp_path: Path,
             connection.sendall(large[500:])
             assert connection.recv(1000).startswith(b"HTTP/1.1 20")
         assert worker.client("HEAD", f"/v2/c/slow/blobs/{layer}").status == 200
+
+
+def test_what_a_push_has_found_stays_for_as_long_as_what_it_pushes(tmp_path: Path, root: Path) -> None:
+    """Left by a push that broke off, it is about to be collected when the next push asks for it and is told "here"."""
+    with registry_worker(root, grace=1.0, pause=NEVER) as worker:
+        data = b"{}"
+        config = worker.client.push_blob("c/again", data)
+        time.sleep(0.7)
+        assert worker.client("HEAD", f"/v2/c/again/blobs/{config}").status == 200
+        time.sleep(0.5)
+        collect(worker)
+        document = {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": {"mediaType": OCI_CONFIG, "digest": config, "size": len(data)},
+            "layers": [],
+        }
+        assert (
+            worker.client("PUT", "/v2/c/again/manifests/v1", json.dumps(document), Content_Type=OCI_MANIFEST).status
+            == 201
+        )
+
+
+def test_asking_keeps_nothing_for_those_who_may_not_push(tmp_path: Path, root: Path) -> None:
+    gate = GrantingGate(
+        {"w": [("**", {Action.ENTER, Action.PULL, Action.PUSH})], "r": [("**", {Action.ENTER, Action.PULL})]}
+    )
+    with registry_worker(root, gate, grace=0.4, pause=NEVER) as worker:
+        location = worker.client("POST", "/v2/c/a/blobs/uploads/", authorization="w").headers["location"]
+        digest = Digest.of(b"x")
+        assert worker.client("PUT", f"{location}?digest={digest}", b"x", authorization="w").status == 201
+        time.sleep(0.3)
+        assert worker.client("HEAD", f"/v2/c/a/blobs/{digest}", authorization="r").status == 200
+        time.sleep(0.2)
+        collect(worker)
+        assert worker.client("HEAD", f"/v2/c/a/blobs/{digest}", authorization="w").status == 404
 
 
 def test_a_blob_that_an_upload_has_claimed_stays(now: Worker, root: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from hardtack.registry.access import Action
 from hardtack.registry.api import ranges
 from hardtack.registry.api.answers import VERSION_HEADERS, reply
 from hardtack.registry.api.digests import digest_of
@@ -40,6 +41,9 @@ def _headers(digest: Digest) -> dict[str, str]:
 async def get(call: Call) -> web.StreamResponse:
     """Serve a blob, a range of it, or (HEAD) what it would be."""
     digest = digest_of(call.reference)
+    if call.request.method == "HEAD" and call.may(Action.PUSH) and not call.service.read_only:
+        # This is how a push asks what it can leave out: from now on it counts on the answer.
+        await call.service.metadata.renew_link(call.repository, digest, call.service.limits.grace / 2)
     size, offer = await _held(call, digest)
     headers = _headers(digest)
     asked = call.request.headers

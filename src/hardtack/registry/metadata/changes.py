@@ -106,6 +106,15 @@ def mount(repository: str, digest: str, source: str, now: float, visibility: str
     return row is not None
 
 
+def renew_link(repository: str, digest: str, now: float) -> Script[None]:
+    """Let a blob that nothing needs stay as if it were pushed now, if it is still linked."""
+    home = yield from find(repository)
+    yield (
+        "UPDATE link SET created = ?, idle = ? WHERE repository = ? AND digest = ? AND idle IS NOT NULL",
+        (now, now, home, digest),
+    )
+
+
 def put_manifest(
     repository: str,
     manifest: NewManifest,

@@ -53,6 +53,12 @@ def blob_size(repository: str, digest: str) -> Script[int | None]:
     return rows[0][0] if rows else None
 
 
+def is_idle(repository: str, digest: str, before: float) -> Script[bool]:
+    """Whether a blob is linked, and has been needed by nothing there since before a moment."""
+    sql = f"SELECT 1 FROM link l WHERE l.repository = {_HOME} AND l.digest = ? AND l.idle < ?"
+    return (yield from hits(sql, repository, digest, before))
+
+
 def visibility(repository: str) -> Script[str]:
     """Who may see a repository; "" when it does not exist."""
     rows = yield "SELECT visibility FROM repository WHERE name = ?", (repository,)

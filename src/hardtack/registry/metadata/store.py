@@ -169,6 +169,13 @@ class Metadata:
         """
         return await self._db.write(changes.mount, repository, digest, source, self._db.now(), self._visibility)
 
+    async def renew_link(self, repository: str, digest: str, idle: float) -> None:
+        """Let a blob that has been idle for so many seconds stay as if it were pushed now, since a push counts on it.
+        May be lost with the power."""
+        now = self._db.now()
+        if await self._db.read(reading.is_idle, repository, digest, now - idle):
+            await self._db.note(changes.renew_link, repository, digest, now)
+
     async def put_manifest(
         self, repository: str, manifest: NewManifest, tags: Sequence[str], who: str, guard: TagGuard
     ) -> None:
