@@ -125,6 +125,30 @@ async def test_an_effect_ends_with_the_connection_that_protects_it(db: PostgresD
     assert await raw.fetchval("SELECT count(*) FROM blob") == 1
 
 
+async def test_what_hands_something_out_is_not_begun_again(db: PostgresDatabase, raw: Any) -> None:
+    handed: list[int] = []
+
+    def hand_out() -> Script[None]:
+        yield "SELECT 1", ()
+        yield Effect(hand)
+        yield "SELECT 2 FROM pg_sleep(5)", ()
+
+    async def hand() -> None:
+        handed.append(1)
+        asyncio.get_running_loop().call_later(0.1, lambda: killing.append(asyncio.ensure_future(kill())))
+
+    async def kill() -> None:
+        await raw.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query LIKE '%pg_sleep(5)' AND pid <> pg_backend_pid()"
+        )
+
+    killing: list[asyncio.Future[None]] = []
+    with pytest.raises(StorageUnreachable):
+        await db.browse(hand_out)
+    assert handed == [1]
+
+
 @pytest.mark.parametrize("what", ["write", "note", "read", "browse"])
 async def test_who_is_cancelled_leaves_no_transaction_behind(db: PostgresDatabase, raw: Any, what: str) -> None:
     started = asyncio.Event()

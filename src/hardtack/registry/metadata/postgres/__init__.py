@@ -91,7 +91,7 @@ class PostgresDatabase:
 
         async def ask(connection: Connection) -> T:
             async with transaction(connection, _SNAPSHOT):
-                return await run(connection, script(*values, **options))
+                return await run(connection, script(*values, **options), once=True)
 
         return await self._patiently(ask)
 

@@ -14,7 +14,7 @@ class DriverFailed(Exception):
 
     Attributes:
         cause: what the driver raised.
-        certain: nothing of the transaction has happened.
+        certain: nothing of the transaction has happened, so it may be begun again.
     """
 
     def __init__(self, cause: Exception) -> None:

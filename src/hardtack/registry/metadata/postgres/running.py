@@ -26,15 +26,17 @@ EFFECT_SECONDS = 60.0
 """What an effect has at most. The server waits longer than that for the next word of a transaction."""
 
 
-async def run(connection: Connection, script: Script[T]) -> T:
+async def run(connection: Connection, script: Script[T], once: bool = False) -> T:
     """Run a script to its end.
 
     Args:
         connection: within a transaction, unless the script only asks.
+        once: its effects hand something out, so after the first of them it is not to be begun again.
     Raises:
         what the script and its effects raise; DriverFailed.
     """
     send: Callable[[list[tuple[Any, ...]]], Any] = script.send
+    performed = False
     try:
         step = next(script)
         while True:
@@ -42,8 +44,12 @@ async def run(connection: Connection, script: Script[T]) -> T:
                 step = send(await _rows(connection, *step))
             else:
                 assert isinstance(step, Effect)
+                performed = True
                 await _perform(connection, step)
                 step = send([])
+    except DriverFailed as error:
+        error.certain = error.certain and not (once and performed)
+        raise
     except StopIteration as end:
         value: T = end.value
         return value
