@@ -57,6 +57,14 @@ class Service:
             visibility = self.upstreams.visibility(repository)
         return allowed(caller, action, repository, visibility)
 
+    async def expect_own(self, repository: str) -> None:
+        """Refuse to push to what belongs to an upstream, or to make it our own. Raises BelongsToUpstream.
+
+        Whoever asks a mirror for the upstream's repository would be given what somebody here put in its place.
+        """
+        if self.upstreams is not None:
+            await self.upstreams.refuse_push(repository)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

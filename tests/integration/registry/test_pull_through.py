@@ -358,6 +358,17 @@ def test_a_repository_that_was_ours_before_stays_ours(tmp_path: Path) -> None:
         assert not upstream.seen
 
 
+def test_nobody_puts_a_repository_of_theirs_in_the_place_of_an_upstream_s(tmp_path: Path) -> None:
+    with registry_worker(tmp_path / "root") as before:
+        before.client.push_image("own/app", "1")
+    with BadRegistry() as upstream, caching(tmp_path / "root", upstream_of(upstream, prefix="")) as worker:
+        made = worker.client("POST", "/api/v1/repositories", b'{"name": "bitnami/redis"}')
+        moved = worker.client("POST", "/api/v1/repositories/own/app/-/rename", b'{"name": "bitnami/redis"}')
+        for answer in (made, moved):
+            assert (answer.status, answer.code()) == (403, "DENIED")
+            assert upstream.host in answer.json()["errors"][0]["message"]
+
+
 def test_a_mirror_is_asked_by_ns_or_catches_every_name(tmp_path: Path) -> None:
     with BadRegistry() as hub, BadRegistry() as quay:
         one = publish(hub, "library/nginx", "1", [b"hub"])

@@ -87,6 +87,7 @@ async def search(ask: Ask) -> list[rows.Listed]:
 async def create(ask: Ask) -> rows.Details:
     """Make a repository."""
     ask.expect(Action.ADMIN, ask.body.name)
+    await ask.service.expect_own(ask.body.name)
     await _repositories(ask).create(ask.body.name, ask.caller.name, _settings(ask.body))
     return await _details(ask, ask.body.name)
 
@@ -116,6 +117,7 @@ async def rename(ask: Ask) -> rows.Details:
     """Give a repository another name, in this or another namespace."""
     ask.expect(Action.ADMIN, ask.repository)
     ask.expect(Action.ADMIN, ask.body.name)
+    await ask.service.expect_own(ask.body.name)
     await _repositories(ask).rename(ask.repository, ask.body.name, ask.caller.name)
     await ask.note("repository.rename", ask.repository, ask.body.name)
     return await _details(ask, ask.body.name)

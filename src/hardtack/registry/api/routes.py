@@ -13,7 +13,15 @@ from hardtack.registry.access import Action, allowed, refusal
 from hardtack.registry.api import base, blobs, manifests, referrers, tags, uploads
 from hardtack.registry.api.answers import failed
 from hardtack.registry.api.path import Kind, Target, split
-from hardtack.registry.errors import NoSuchAddress, ReadOnly, RegistryError, Unauthorized, Unsupported
+from hardtack.registry.errors import (
+    BlobUnknown,
+    Denied,
+    NoSuchAddress,
+    ReadOnly,
+    RegistryError,
+    Unauthorized,
+    Unsupported,
+)
 from hardtack.registry.names import check_repository, is_repository
 from hardtack.registry.scopes import CATALOG, MOUNT, scope_of
 from hardtack.registry.sender import request_address, request_origin, tell_who
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from hardtack.registry.access import Caller
     from hardtack.registry.service import Service
 
     Handler = Callable[[Call], Awaitable[web.StreamResponse]]
@@ -87,8 +96,23 @@ async def answer(service: Service, request: web.BaseRequest, path: str, query: s
         needed = _scope(target, request.method, query)
         challenge = service.gate.challenge(request_origin(request), needed, error.problem)
         return failed(error, {"WWW-Authenticate": challenge})
+    except Denied as error:
+        # The answer to HEAD has no body; some clients (oras, regctl) show this header instead.
+        return failed(error, {"Warning": f'299 - "{error}"'} if request.method == "HEAD" else None)
     except RegistryError as error:
         return failed(error)
+
+
+def _refusal(caller: Caller, action: Action, target: Target, method: str) -> RegistryError:
+    """Why not.
+
+    Pushing begins with HEAD of a blob. Where its sender may not look, the blob is not there for them: the client goes
+    on, and the next answer has a body that says what is not allowed, or lets them push who may do only that.
+    """
+    error = refusal(caller, action, target.repository)
+    if method == "HEAD" and target.kind is Kind.BLOB and isinstance(error, Denied):
+        return BlobUnknown(target.reference)
+    return error
 
 
 def _meant(service: Service, target: Target | None, query: str) -> Target | None:
@@ -151,9 +175,9 @@ async def _answer(service: Service, request: web.BaseRequest, target: Target | N
         check_repository(repository)
     action = route.needs(target.reference)
     if not await service.permits(caller, action, repository):
-        raise refusal(caller, action, repository)
+        raise _refusal(caller, action, target, request.method)
     if service.read_only and request.method not in _HARMLESS:
         raise ReadOnly
-    if service.upstreams is not None and request.method in _PUSHING:
-        await service.upstreams.refuse_push(repository)
+    if request.method in _PUSHING:
+        await service.expect_own(repository)
     return await route.handler(Call(service, request, caller, repository, target.reference, query))
