@@ -65,6 +65,7 @@ def test_a_type_said_with_parameters_or_not_at_all_is_found_in_the_manifest(
     ("change", "media_type"),
     [
         ({"manifests": []}, OCI_MANIFEST),
+        ({"manifests": [], "mediaType": OCI_INDEX}, OCI_INDEX),
         ({"mediaType": OCI_INDEX}, OCI_MANIFEST),
         ({"mediaType": OCI_INDEX}, OCI_INDEX),
         ({"mediaType": DOCKER_MANIFEST}, OCI_MANIFEST),

@@ -219,12 +219,18 @@ def _settled(client: Client, location: str) -> int:
         time.sleep(0.1)
 
 
-def test_a_push_does_not_sit_in_memory(registry: OurRegistry) -> None:
+@pytest.mark.parametrize("said", ["its length", "nothing"])
+def test_a_push_does_not_sit_in_memory(registry: OurRegistry, said: str) -> None:
     def resident() -> int:
         return max(int(open(f"/proc/{pid}/statm").read().split()[1]) * 4096 for pid in registry.workers())
 
     data = os.urandom(1 << 20) * 96
     registry.client.push_blob("push/forms", data[: 4 << 20])
     before = resident()
-    registry.client.push_blob("push/forms", data)
+    if said == "nothing":
+        location = registry.client("POST", "/v2/push/forms/blobs/uploads/").headers["location"]
+        pieces = iter([data[start : start + (1 << 20)] for start in range(0, len(data), 1 << 20)])
+        assert registry.client("PATCH", location, pieces).status == 202
+    else:
+        registry.client.push_blob("push/forms", data)
     assert resident() - before < 32 << 20
