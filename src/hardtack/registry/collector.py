@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardtack.registry.errors import RegistryError
+from hardtack.registry.events.webhooks import drop_events
 from hardtack.registry.metrics import Count
 from hardtack.registry.repositories.store import Repositories
 from hardtack.registry.repositories.undelete import Undelete
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("hardtack.registry")
 
 _BREATH = 0.02
+_EVENTS = 500
 _SELDOM = 20  # every so many rounds, what needs a look at whole tables or folders
 
 
@@ -82,6 +84,9 @@ class Collector:
             self._service.metrics.add(Count.COLLECTED_BYTES, size)
             await asyncio.sleep(_BREATH)
         await self._service.blobs.sweep()
+        if not self._service.config.webhooks.enabled:
+            while await self._service.database.free(drop_events, _EVENTS):
+                await asyncio.sleep(_BREATH)
         if thorough:
             while names := await metadata.drop_repositories(grace):
                 freed.repositories += len(names)

@@ -6,9 +6,11 @@ import errno
 import json
 import os
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ from hardtack.oci.digest import Digest
 from hardtack.oci.mediatypes import OCI_CONFIG, OCI_MANIFEST
 from hardtack.registry.access import Action
 from hardtack.registry.collector import Collector, Freed
+from hardtack.registry.config.document import Config
+from hardtack.registry.config.topics import WebhooksSection
 from hardtack.registry.server import worker as worker_module
 from support.our_registry import our_registry
 from support.registry_worker import GrantingGate, Worker, registry_worker
@@ -204,6 +208,15 @@ def test_empty_repositories_leave_the_catalog(now: Worker, root: Path) -> None:
     now.client("DELETE", f"/v2/c/ghost/manifests/{digest}")
     collect(now)
     assert now.client("GET", "/v2/_catalog").json()["repositories"] == ["c/alive"]
+
+
+def test_what_nobody_is_to_be_told_of_does_not_pile_up(tmp_path: Path, root: Path) -> None:
+    base = Config(webhooks=WebhooksSection(enabled=False))
+    with registry_worker(root, base=base, pause=NEVER) as worker:
+        worker.client.push_image("c/a", "v1")
+        collect(worker)
+    with closing(sqlite3.connect(root / "registry.db")) as database:
+        assert database.execute("SELECT count(*) FROM event").fetchone() == (0,)
 
 
 def test_a_collector_that_breaks_off_is_begun_again(
