@@ -16,7 +16,7 @@ OFFICIAL = "library/"
 RESERVED = frozenset(
     (
         *("v1", "v2", "token", "auth", "api", "metrics", "healthz", "readyz", "livez", "debug", "static", "assets"),
-        *("login", "logout", "signup", "account", "admin", "settings", "search", "explore"),
+        *("login", "logout", "signup", "account", "admin", "organisations", "oidc", "settings", "search", "explore"),
         *("favicon.ico", "robots.txt"),
     )
 )

@@ -62,6 +62,10 @@ class Permissions:
         """What was granted to a user, a robot or a team. Raises AccountUnknown."""
         return await self._db.browse(permissions_of, holder)
 
+    async def on(self, namespace: str) -> list[Permission]:
+        """What was granted on a namespace or a part of it, to anybody; grants on everything are not among these."""
+        return await self._db.browse(permissions_on, namespace)
+
     async def all(self, after: int = 0, limit: int = 1000) -> list[Permission]:
         """Every grant, in the order in which they were given."""
         return await self._db.browse(permissions, after, limit)
@@ -105,6 +109,16 @@ def permissions_of(holder: str) -> Script[list[Permission]]:
     account, team = yield from _holder(holder)
     column = "account" if team is None else "team"
     rows = yield f"{_PERMISSION} WHERE p.{column} = ? ORDER BY p.pattern", (account if team is None else team,)
+    return [_permission(row) for row in rows]
+
+
+def permissions_on(namespace: str) -> Script[list[Permission]]:
+    """The grants whose patterns are in a namespace."""
+    # "0" is what follows "/" in the order of bytes.
+    rows = yield (
+        f"{_PERMISSION} WHERE p.pattern >= ? AND p.pattern < ? ORDER BY p.pattern, p.id LIMIT ?",
+        (f"{namespace}/", f"{namespace}0", _PER_HOLDER),
+    )
     return [_permission(row) for row in rows]
 
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from hardtack.registry.errors import NotBuried
 from hardtack.registry.metadata import graves
-from hardtack.registry.repositories import restoring
+from hardtack.registry.repositories import pointing, restoring
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hardtack.registry.metadata.database import Database
     from hardtack.registry.metadata.graves import Grave
-    from hardtack.registry.repositories.rows import Restored
+    from hardtack.registry.repositories.rows import Change, Restored
 
 
 class Undelete:
@@ -47,6 +49,20 @@ class Undelete:
         if ":" in reference:
             return await self._db.write(restoring.restore, repository, reference, who, now - self._kept, now)
         return await self._db.write(restoring.restore_tag, repository, reference, who, now - self._kept, now)
+
+    async def point(self, repository: str, tag: str, digest: str, who: str, buried: bool) -> None:
+        """Let a tag point again at what it has pointed to, deleted or not; only with `buried` what was deleted.
+
+        Raises:
+            RepositoryUnknown, TagImmutable, QuotaExceeded; NotBuried: it never did, or what it did is gone for good.
+        """
+        now = self._db.now()
+        await self._db.write(pointing.point_again, repository, tag, digest, who, now - self._kept, buried, now)
+
+    async def returnable(self, repository: str, changes: Sequence[Change]) -> set[tuple[str, str]]:
+        """Of changes of tags, the tags and digests for which `point` would do something."""
+        pairs = {(change.tag, change.digest) for change in changes if change.digest}
+        return await self._db.browse(pointing.returnable, repository, pairs, self._db.now() - self._kept)
 
     async def forget(self, repository: str, digest: str) -> None:
         """Make a deleted manifest impossible to bring back, and let its space go.

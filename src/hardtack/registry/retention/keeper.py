@@ -62,9 +62,15 @@ class Retention:
         self._keep = config.retention.undelete > 0
         self._grace = config.limits.grace
 
-    async def plan(self, repository: str) -> Plan | None:
-        """What would become of everything in a repository; None when no rule is for it, or it does not exist."""
-        own = await self._db.read(_own_rules, repository)
+    async def plan(self, repository: str, instead: str | None = None) -> Plan | None:
+        """What would become of everything in a repository; None when no rule is for it, or it does not exist.
+
+        Args:
+            instead: rules to try, in place of the repository's own.
+        Raises:
+            SettingInvalid: they cannot be read.
+        """
+        own = await self._db.read(_own_rules, repository) if instead is None else instead
         rules = () if own is None else rules_for(repository, own, self._rules)
         facts = await self._db.browse(gather, repository) if rules else None
         if facts is None:
