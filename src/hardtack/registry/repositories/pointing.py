@@ -1,0 +1,71 @@
+"""Letting a tag point again at what its history says it has pointed to, as scripts; and for which entries that can be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hardtack.registry.errors import NotBuried, RepositoryUnknown
+from hardtack.registry.metadata.changes import NOWHERE, find, point
+from hardtack.registry.metadata.events import happened
+from hardtack.registry.metadata.script import first, hits
+from hardtack.registry.repositories.restoring import restore
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from hardtack.registry.metadata.script import Script
+
+
+def point_again(
+    repository: str, tag: str, digest: str, who: str, since: float, buried: bool, now: float
+) -> Script[None]:
+    """Let a tag point at a manifest that it has pointed to, which comes back first if it was deleted after a moment.
+
+    Args:
+        buried: bring back what was deleted; without it, that is an error.
+    """
+    home = yield from find(repository)
+    if home == NOWHERE:
+        raise RepositoryUnknown(repository)
+    if not (
+        yield from hits(
+            "SELECT 1 FROM tag_event WHERE repository = ? AND name = ? AND digest = ? LIMIT 1", home, tag, digest
+        )
+    ):
+        raise NotBuried(repository, f"tag {tag} with {digest}")
+    if not (yield from hits("SELECT 1 FROM manifest WHERE repository = ? AND digest = ?", home, digest)):
+        if not buried:
+            raise NotBuried(repository, digest)
+        yield from restore(repository, digest, who, since, now)
+    if (yield from point(home, tag, digest, who, _anybody, now)):
+        yield "UPDATE repository SET updated = ? WHERE id = ?", (now, home)
+        yield from happened("tag", repository, tag, digest, "", 0, who, now)
+
+
+def _anybody(tag: str, before: str | None) -> None:
+    """The guard of a tag; rights were asked for before, and the rule of immutable tags is asked for with it."""
+
+
+def returnable(repository: str, pairs: Collection[tuple[str, str]], since: float) -> Script[set[tuple[str, str]]]:
+    """Of tags and digests, those pairs that `point_again` would make, and that are not so already."""
+    row = yield from first("SELECT id FROM repository WHERE name = ?", repository)  # locked, it would be no browsing
+    home = NOWHERE if row is None else row[0]
+    there: dict[str, bool] = {}
+    now: dict[str, str] = {}
+    for tag, digest in sorted(pairs):
+        if tag not in now:
+            row = yield from first("SELECT digest FROM tag WHERE repository = ? AND name = ?", home, tag)
+            now[tag] = "" if row is None else row[0]
+        if digest not in there:
+            there[digest] = bool(digest) and (
+                yield from hits(
+                    "SELECT 1 FROM manifest WHERE repository = ? AND digest = ?"
+                    " UNION ALL SELECT 1 FROM grave WHERE repository = ? AND digest = ? AND deleted >= ?",
+                    home,
+                    digest,
+                    home,
+                    digest,
+                    since,
+                )
+            )
+    return {(tag, digest) for tag, digest in pairs if there[digest] and now[tag] != digest}
