@@ -137,7 +137,7 @@ def _shown(caller: Caller, visibility: str) -> bool:
 def lists(caller: Caller, repository: str, visibility: str) -> bool:
     """Whether the catalog shows a repository: what the caller may pull from.
 
-    A token of docker's flow that was made for the catalog shows what its bearer may; any other what it is good for.
+    A token of docker's flow that was made for the catalog shows what its bearer may; any other is refused before.
     """
     if caller.claims is not None and caller.claims.catalog:
         caller = replace(caller, claims=None)

@@ -72,6 +72,7 @@ def test_a_body_that_says_how_long_it_is_is_refused_before_it_comes(worker: Work
         connection.endheaders()  # not a byte of the body is sent
         response = connection.getresponse()
         assert response.status == 403
+        assert response.headers["Warning"].startswith('299 - "the quota of ns is used up: '), "regctl shows no more"
         assert json.loads(response.read())["errors"][0]["detail"]["needed"] == 501
         connection.close()
     assert worker.client("GET", location).status == 404

@@ -89,7 +89,8 @@ def test_every_route_refuses_who_has_no_right(tmp_path: Path) -> None:
             assert stranger.status == 401, (method, path)
             assert "Basic" in stranger.headers["www-authenticate"]
             known = running.client(method, path, b"", Authorization="nobody")
-            assert known.status == 403, (method, path)
+            unseen = method == "HEAD" and "/blobs/sha256" in path
+            assert known.status == (404 if unseen else 403), (method, path)
             wrong = running.client(method, path, b"", Authorization="forged")
             assert wrong.status == 401, (method, path)
 
@@ -123,6 +124,24 @@ def test_the_catalog_lists_only_what_the_caller_may_pull(who: Callable[[str], As
     second = who("ada")("GET", first.headers["link"].partition(">")[0].lstrip("<"))
     assert second.json()["repositories"] == ["public/one"]
     assert "link" not in second.headers
+
+
+def test_a_refusal_without_a_body_says_why_in_a_header(who: Callable[[str], As]) -> None:
+    push_manifest(who("ada"), "ada/plans", "v1")
+    refused = who("bob")("HEAD", "/v2/ada/plans/manifests/v1")
+    assert (refused.status, refused.body) == (403, b"")
+    assert refused.headers["warning"] == '299 - "not allowed to pull from ada/plans"'
+    assert "warning" not in who("bob")("GET", "/v2/ada/plans/manifests/v1").headers
+    assert "warning" not in who("bob")("HEAD", "/v2/bob/plans/manifests/v1").headers
+
+
+def test_who_may_not_look_for_a_blob_is_told_at_the_upload(who: Callable[[str], As]) -> None:
+    blob = push_blob(who("ada"), "ada/private", b"nobody's business")
+    assert who("bob")("HEAD", blob).status == 404, "so that clients go on to what has a body to tell"
+    assert who("bob")("GET", blob).status == 403
+    assert who("")("HEAD", blob).status == 401
+    refused = who("bob")("POST", "/v2/ada/private/blobs/uploads/")
+    assert (refused.status, refused.json()["errors"][0]["message"]) == (403, "not allowed to push to ada/private")
 
 
 @pytest.mark.parametrize("parameters", ["&from=ada/private", ""])

@@ -17,6 +17,7 @@ from hardtack.registry.errors import (
     BlobUnknown,
     Denied,
     NoSuchAddress,
+    QuotaExceeded,
     ReadOnly,
     RegistryError,
     Unauthorized,
@@ -96,11 +97,19 @@ async def answer(service: Service, request: web.BaseRequest, path: str, query: s
         needed = _scope(target, request.method, query)
         challenge = service.gate.challenge(request_origin(request), needed, error.problem)
         return failed(error, {"WWW-Authenticate": challenge})
-    except Denied as error:
-        # The answer to HEAD has no body; some clients (oras, regctl) show this header instead.
-        return failed(error, {"Warning": f'299 - "{error}"'} if request.method == "HEAD" else None)
     except RegistryError as error:
-        return failed(error)
+        return failed(error, _warning(error, request.method))
+
+
+def _warning(error: RegistryError, method: str) -> dict[str, str]:
+    """The text of a refusal for clients that show this header (oras, regctl), where they do not show the body.
+
+    HEAD has none; and what regctl may not upload whole it tries in pieces, whose failure it reports instead.
+
+    Source: OCI distribution-spec 1.1, "Warnings".
+    """
+    unseen = isinstance(error, QuotaExceeded) or (method == "HEAD" and isinstance(error, Denied))
+    return {"Warning": f'299 - "{error}"'} if unseen else {}
 
 
 def _refusal(caller: Caller, action: Action, target: Target, method: str) -> RegistryError:
