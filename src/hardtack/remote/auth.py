@@ -14,8 +14,8 @@ import time
 from urllib.parse import urlencode
 
 from hardtack.remote.body import Body
-from hardtack.remote.errors import BadAnswer, RemoteError, ServerFailed, Unauthorized, printable
-from hardtack.remote.headers import Challenge, parse_challenges
+from hardtack.remote.errors import BadAnswer, RateLimited, RemoteError, ServerFailed, Unauthorized, printable
+from hardtack.remote.headers import Challenge, parse_challenges, parse_retry_after
 from hardtack.remote.origin import Origin, resolve
 
 TYPE_CHECKING = False
@@ -192,7 +192,9 @@ class Authorizer:
             if credential:
                 raise Unauthorized(self.host, f"{server} refused the name or the password for {self.host}")
             raise Unauthorized(self.host, f"{server} gives no token to somebody who is not logged in")
-        if reply.status >= 500 or reply.status == 429:
+        if reply.status == 429:
+            raise RateLimited(server, parse_retry_after(reply.headers.get("Retry-After"), time.time()), "token server")
+        if reply.status >= 500:
             raise ServerFailed(server, reply.status, "token server")
         if reply.status != 200:
             raise BadAnswer(server, f"its token server answered with status {reply.status}")

@@ -61,11 +61,11 @@ class Unauthorized(RemoteError):
 
 
 class Denied(RemoteError):
-    """The registry knows who asks and says no (403)."""
+    """The registry knows who asks and says no (403); when it says why (a quota, a right), logging in is no advice."""
 
     def __init__(self, host: str, what: str, text: str = "") -> None:
-        detail = f" ({printable(text)})" if text else ""
-        super().__init__(host, f"{host} denies access to {what}{detail}", f"Log in with: tack login {host}")
+        detail, hint = (f" ({printable(text)})", "") if text else ("", f"Log in with: tack login {host}")
+        super().__init__(host, f"{host} denies access to {what}{detail}", hint)
         self.what = what
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from support.bad_registry import OCI_INDEX, OCI_MANIFEST, BadRegistry, Handler, TokenServer, basic_auth
+from support.bad_registry import OCI_INDEX, OCI_MANIFEST, BadRegistry, Handler, TokenServer, basic_auth, status
 
 
 @pytest.fixture
@@ -70,6 +70,19 @@ def test_a_token_server_may_give_an_identity_token_in_place_of_the_password(
     assert base64.b64decode(entry["auth"]) == b"me:"
     tack("login", registry.host)
     assert tokens.seen[-1].method == "POST"
+
+
+def test_a_token_server_that_slows_down_logins_says_for_how_long(registry: BadRegistry, home: Path) -> None:
+    with BadRegistry() as slow:
+        slow.fault("/token", status(429, {"Retry-After": "900"}))
+
+        def ask_there(handler: Handler) -> bool:
+            handler.error(401, "UNAUTHORIZED", headers={"WWW-Authenticate": f'Bearer realm="{slow.url}/token"'})
+            return False
+
+        registry.auth = ask_there
+        done = tack("login", "-u", "me", "--password-stdin", registry.host, text="pw", code=1)
+    assert "limits the rate of requests (token server). Try again in 900 seconds" in done.stderr
 
 
 @pytest.mark.parametrize(
