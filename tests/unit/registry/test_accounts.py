@@ -480,7 +480,8 @@ async def test_use_is_noted_and_what_is_over_is_forgotten(accounts: Accounts, da
     await make(accounts, "ada")
     text, token = await accounts.tokens.create(SHELL, "ada", "x")
     await caller(accounts, "ada", text)
-    kept = await accounts.tokens.refreshing("ada", "docker")
+    proof = await accounts.gate.verify_password("ada", PASSWORD, "10.0.0.1")
+    kept = await accounts.tokens.refreshing("ada", "docker", proof.stamp)
     await accounts.look_after()
     assert (await accounts.tokens.get(token.id)).used == clock.now
     assert (await accounts.users.get("ada")).seen == clock.now
@@ -499,9 +500,10 @@ async def test_use_is_noted_and_what_is_over_is_forgotten(accounts: Accounts, da
 
 async def test_docker_s_own_secrets_are_not_hoarded(accounts: Accounts, clock: Clock) -> None:
     await make(accounts, "ada")
+    proof = await accounts.gate.verify_password("ada", PASSWORD, "10.0.0.1")
     for turn in range(60):
         clock.now += 1
-        await accounts.tokens.refreshing("ada", f"client {turn}")
+        await accounts.tokens.refreshing("ada", f"client {turn}", proof.stamp)
     names = [each.name for each in await accounts.tokens.all("ada")]
     assert len(names) == 50
     assert "client 59" in names

@@ -127,6 +127,20 @@ async def test_a_token_with_a_scope_makes_nothing_that_outlives_it(accounts: Acc
         await accounts.permissions.give(By.of(ada, ""), "bob", grant("ada/app", "write"))
 
 
+async def test_a_login_with_the_old_password_while_it_is_changed_leaves_nothing(
+    accounts: Accounts,
+) -> None:
+    proof = await accounts.gate.verify_password("ada", PASSWORD, "192.0.2.1")
+    await accounts.sessions.begin("ada", "192.0.2.1", "password", proof.stamp)
+    await accounts.tokens.refreshing("ada", "docker", proof.stamp)
+    await accounts.users.set_password(SHELL, "ada", "another horse", must_change=False)
+    with pytest.raises(Unauthorized):
+        await accounts.sessions.begin("ada", "192.0.2.1", "password", proof.stamp)
+    with pytest.raises(Unauthorized):
+        await accounts.tokens.refreshing("ada", "docker", proof.stamp)
+    assert await accounts.tokens.all("ada") == []
+
+
 async def test_who_has_to_wait_fills_neither_the_table_of_failures_nor_the_log(
     accounts: Accounts, database: Database
 ) -> None:

@@ -61,6 +61,11 @@ class Proof:
         """The id of the token; "" when it was a password."""
         return self.credential.removeprefix(_TOKEN) if self.credential.startswith(_TOKEN) else ""
 
+    @property
+    def stamp(self) -> str:
+        """That of the password; "" when it was none."""
+        return self.credential.removeprefix(_PASSWORD) if self.credential.startswith(_PASSWORD) else ""
+
 
 class _Seen(NamedTuple):
     proof: Proof

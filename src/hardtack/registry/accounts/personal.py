@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hardtack.registry.accounts import tokens
 from hardtack.registry.accounts.changes import By, changed, find, is_admin, is_self
 from hardtack.registry.accounts.rows import USER, Token
+from hardtack.registry.accounts.standing import unchanged
 from hardtack.registry.accounts.words import write_rights
 from hardtack.registry.errors import AccountConflict, AccountInvalid, AccountUnknown, Denied
 from hardtack.registry.metadata.script import first
@@ -80,11 +81,17 @@ class PersonalTokens:
         """The tokens of an account, newest first."""
         return await self._db.browse(tokens_of, user)
 
-    async def refreshing(self, account: str, client: str) -> str:
-        """A secret for docker to keep instead of the password; the oldest go when there are too many."""
+    async def refreshing(self, account: str, client: str, stamp: str) -> str:
+        """A secret for docker to keep instead of the password; the oldest go when there are too many.
+
+        Args:
+            stamp: of the password that was verified.
+        Raises:
+            Unauthorized: it has been changed since.
+        """
         text, secret = tokens.make(tokens.REFRESH)
         now = self._db.now()
-        await self._db.write(_create_refresh, account, client, secret, now)
+        await self._db.write(_create_refresh, account, client, stamp, secret, now)
         return text
 
 
@@ -147,9 +154,9 @@ def _delete(by: By, identity: str, now: float) -> Script[None]:
     yield from changed(by, "token.delete", found.account, f"{identity} {found.name}", now)
 
 
-def _create_refresh(account: str, client: str, secret: tokens.Secret, now: float) -> Script[None]:
+def _create_refresh(account: str, client: str, stamp: str, secret: tokens.Secret, now: float) -> Script[None]:
     # No worker remembers anything about a token that is new, so the number of rights need not grow.
-    identity = yield from find(account, USER)
+    identity = yield from unchanged(account, stamp)
     yield (
         "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE account = ? AND kind = 'refresh'"
         " ORDER BY coalesce(used, created) DESC LIMIT 1000 OFFSET ?)",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hardtack.registry.accounts.changes import By, changed, find, is_admin, is_self
 from hardtack.registry.accounts.passwords import check_password
 from hardtack.registry.accounts.rows import USER
+from hardtack.registry.accounts.standing import unchanged
 from hardtack.registry.accounts.users import store_password
 from hardtack.registry.errors import AccountInvalid, Denied, RegistryError, TooManyFailures, Unauthorized
 from hardtack.registry.events.audit import audit
@@ -62,8 +63,8 @@ class Sessions:
             Unauthorized, TooManyFailures.
         """
         try:
-            await self._gate.verify_password(name, password, address)
-            return await self.begin(name, address, "password")
+            proof = await self._gate.verify_password(name, password, address)
+            return await self.begin(name, address, "password", proof.stamp)
         except TooManyFailures:
             raise  # whoever has to wait could fill the log meanwhile
         except RegistryError as error:
@@ -71,11 +72,17 @@ class Sessions:
             await self._db.note(audit, "", address, "login.failed", name[:64], type(error).__name__, now)
             raise
 
-    async def begin(self, name: str, address: str, how: str) -> Session:
-        """Begin a session of somebody who has shown who they are. Raises Unauthorized: the account is disabled."""
+    async def begin(self, name: str, address: str, how: str, stamp: str = "") -> Session:
+        """Begin a session of somebody who has shown who they are.
+
+        Args:
+            stamp: of the password by which they did.
+        Raises:
+            Unauthorized: the account is disabled, or the password was changed meanwhile.
+        """
         caller = await self._caller(name)
         cookie, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-        await self._db.write(_begin, _id(cookie), name, csrf, address, how, self._db.now())
+        await self._db.write(_begin, _id(cookie), name, csrf, address, how, stamp, self._db.now())
         return Session(cookie, csrf, caller)
 
     async def session(self, cookie: str) -> Session | None:
@@ -143,8 +150,8 @@ def _id(cookie: str) -> str:
     return hashlib.sha256(cookie.encode("utf-8", "replace")).hexdigest()
 
 
-def _begin(identity: str, name: str, csrf: str, address: str, how: str, now: float) -> Script[None]:
-    account = yield from find(name, USER)
+def _begin(identity: str, name: str, csrf: str, address: str, how: str, stamp: str, now: float) -> Script[None]:
+    account = (yield from unchanged(name, stamp)) if stamp else (yield from find(name, USER))
     yield (
         "INSERT INTO session (id, account, csrf, created, seen, expires) VALUES (?, ?, ?, ?, ?, ?)",
         (identity, account, csrf, now, now, now + LIFE),

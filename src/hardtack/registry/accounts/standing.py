@@ -13,6 +13,7 @@ from hardtack.registry.accounts.passwords import stamp_of
 from hardtack.registry.accounts.rows import OWNER, ROBOT, USER
 from hardtack.registry.accounts.tokens import read_scope
 from hardtack.registry.accounts.words import unstored
+from hardtack.registry.errors import Unauthorized
 from hardtack.registry.metadata.script import first
 
 if TYPE_CHECKING:
@@ -100,6 +101,21 @@ def _in_organisations(identity: int) -> Script[list[Grant]]:
         (identity,),
     )
     return [Grant(f"{name}/**", ROLES["admin" if role == OWNER else "read"]) for name, role in rows]
+
+
+def unchanged(name: str, stamp: str) -> Script[int]:
+    """The id of a user whose password is still the one that was verified; it is not changed before the end.
+
+    Whoever knows the old one and is just logging in must not get what outlives the change.
+
+    Raises:
+        Unauthorized: it is another.
+    """
+    row = yield from first("SELECT id, password FROM account WHERE name = ? AND kind = ? FOR UPDATE", name, USER)
+    if row is None or stamp_of(row[1]) != stamp:
+        raise Unauthorized("the password has been changed", "Log in again", "invalid_token")
+    identity: int = row[0]
+    return identity
 
 
 def token(identity: str) -> Script[TokenRow | None]:

@@ -145,7 +145,8 @@ async def _kept(accounts: Accounts, request: web.BaseRequest, known: _Known, fie
     if known.proof.token:
         given = fields.get("password") or [_secret_of(request.headers.get("Authorization", ""))]
         return given[0]
-    return await accounts.tokens.refreshing(known.proof.account, fields.get("client_id", ["docker"])[0])
+    client = fields.get("client_id", ["docker"])[0]
+    return await accounts.tokens.refreshing(known.proof.account, client, known.proof.stamp)
 
 
 def _secret_of(authorization: str) -> str:
