@@ -1,246 +1,157 @@
-"""The pages' addresses and what each shows: `/`, `/REPOSITORY`, `/REPOSITORY:TAG`, `/REPOSITORY@DIGEST`.
+"""Everything outside /v2/ and /api/: which page a request is for, who asks, and whether a form may be done.
 
-An address is a reference as one would pull it, so that pasting one into a browser works. Pages show only what their
-reader may pull. No page has a script or a style of its own in it, and the browser is told to allow none.
+Pages show only what their visitor may see; what they may not see is not there. A form is done when it comes from a page
+of ours, from somebody who has logged in, with their session's token; then its page says whether they may. No page has a
+script or a style of its own in it, and the browser is told to allow none.
 """
 
 from __future__ import annotations
 
 import re
-import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, unquote
 
-import jinja2
 from aiohttp import web
 
-from hardtack.oci.digest import Digest
-from hardtack.oci.errors import OciError
-from hardtack.oci.manifest import Index
-from hardtack.registry.access import Action, Caller, allowed
+from hardtack.registry.access import Caller
+from hardtack.registry.accounts.http import form, is_from_here, session_of
+from hardtack.registry.accounts.sessions import is_csrf
 from hardtack.registry.api.answers import status_of
-from hardtack.registry.errors import NameInvalid, RegistryError, Unauthorized
-from hardtack.registry.names import check_repository, is_tag
-from hardtack.registry.web import assets, text, views
+from hardtack.registry.errors import BadRequest, Denied, ReadOnly, RegistryError, Unauthorized
+from hardtack.registry.sender import request_address, tell_who
 from hardtack.registry.web.loading import Loader
+from hardtack.registry.web.notices import NOTICES
+from hardtack.registry.web.page import Done, LoginNeeded, Missing, Page, Shown
+from hardtack.registry.web.rendering import ASSETS, HEADERS, Renderer, redirect
+from hardtack.registry.web.table import ADDRESSES
+from hardtack.registry.web.visit import Visit
 
 if TYPE_CHECKING:
-    from hardtack.oci.manifest import Manifest
-    from hardtack.registry.metadata.rows import RepositorySummary, StoredManifest
+    from hardtack.registry.accounts.sessions import Session
     from hardtack.registry.service import Service
 
-_PAGE = 50
-_SEARCH_LIMIT = 100
-_ASSETS = "/_/"
+_FORM_LIMIT = 512 << 10
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
-
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
-    "Server": "hardtack",
-}
-
-
-class _Missing(Exception):
-    """There is nothing at this address, as far as the reader may know."""
+_PASSWORD = "/account/password"  # noqa: S105 - an address
 
 
 class Pages:
-    """Answers everything outside /v2/."""
+    """See the module."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._loader = Loader(service)
-        self._assets = assets.load()
-        self._templates = jinja2.Environment(
-            loader=jinja2.PackageLoader("hardtack.registry.web"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._templates.filters.update(
-            size=text.size, ago=lambda moment: text.ago(moment, time.time()), stamp=text.stamp, clean=text.clean
-        )
-        self._templates.globals["asset"] = lambda name: f"{_ASSETS}{name}?v={self._assets[name].version}"
+        self._renderer = Renderer()
 
     async def answer(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
-        """Answer a request for a page."""
-        if request.method not in ("GET", "HEAD"):
-            return web.Response(status=405, headers={**HEADERS, "Allow": "GET, HEAD"}, text="only pages are here\n")
-        if path.startswith(_ASSETS):
-            return self._asset(path[len(_ASSETS) :])
+        """Answer a request for a page, or a form that was sent."""
+        if path.startswith(ASSETS) and request.method in ("GET", "HEAD"):
+            return self._renderer.asset(path[len(ASSETS) :]) or self._missing(None)
         if path == "/favicon.ico":
-            return web.Response(status=302, headers={**HEADERS, "Location": f"{_ASSETS}biscuit.svg"})
+            return web.Response(status=302, headers={**HEADERS, "Location": f"{ASSETS}biscuit.svg"})
+        visit = None
         try:
-            caller = await self._caller(request)
-            shown = _Reader(self, caller, _host(request), _parameters(query))
-            return self._page(200, *await shown.page(unquote(path, errors="replace")))
-        except _Missing:
-            return self._page(404, "missing.html", {})
+            visit = await self._visit(request, unquote(path, errors="replace").replace("\0", "\ufffd"), query)
+            return await self._answer(request, visit)
+        except Missing:
+            return self._missing(visit)
+        except LoginNeeded:
+            return redirect(f"/login?next={quote(path + (f'?{query}' if query else ''), safe='')}")
         except RegistryError as error:
-            return self._page(status_of(error), "failed.html", {"message": str(error)})
+            return self._failed(visit, error)
 
-    async def _caller(self, request: web.BaseRequest) -> Caller:
+    async def _visit(self, request: web.BaseRequest, path: str, query: str) -> Visit:
+        accounts = self._service.accounts
+        session = None if accounts is None else await session_of(accounts, request)
+        caller = await self._caller(request, session)
+        tell_who(request, caller.name)
+        return Visit(
+            self._service,
+            self._loader,
+            caller,
+            session,
+            request_address(request),
+            _host(request),
+            path,
+            _parameters(query),
+        )
+
+    async def _caller(self, request: web.BaseRequest, session: Session | None) -> Caller:
+        if session is not None:
+            return session.caller
         gate, authorization = self._service.gate, request.headers.get("Authorization")
         if authorization is None:
             return gate.anonymous()
         try:
-            return await gate.identify(authorization)
+            return await gate.identify(authorization, request_address(request))
         except Unauthorized:
             return gate.anonymous()
 
-    def _page(self, status: int, template: str, values: dict[str, Any]) -> web.Response:
-        html = self._templates.get_template(template).render(values)
-        return web.Response(status=status, headers=HEADERS, text=html, content_type="text/html")
+    async def _answer(self, request: web.BaseRequest, visit: Visit) -> web.Response:
+        found = ADDRESSES.find(visit.path)
+        page = None if found is None else found[0]
+        is_form = request.method == "POST" and page is not None and bool(page.forms) and visit.has_accounts
+        if request.method not in ("GET", "HEAD") and not is_form:
+            return web.Response(status=405, headers={**HEADERS, "Allow": "GET, HEAD"}, text="only pages are here\n")
+        if visit.caller.must_change and visit.path not in (_PASSWORD, "/login"):
+            return redirect(_PASSWORD)
+        if page is None or found is None:
+            raise Missing
+        visit = replace(visit, at=found[1])
+        if is_form:
+            return await self._form(request, visit, page)
+        await page.guard(visit)
+        return self._out(visit, await page.show(visit))
 
-    def _asset(self, name: str) -> web.Response:
-        asset = self._assets.get(name)
-        if asset is None:
-            return self._page(404, "missing.html", {})
-        headers = {
-            **HEADERS,
-            "Content-Type": asset.content_type,
-            "Cache-Control": "public, max-age=31536000, immutable",
-        }
-        return web.Response(headers=headers, body=asset.body)
+    async def _form(self, request: web.BaseRequest, visit: Visit, page: Page) -> web.Response:
+        """Do what a form asks for. Raises Unauthorized, Denied, Missing, BadRequest, ReadOnly."""
+        fields = await form(request, _FORM_LIMIT)
+        visit = replace(visit, fields={name: value.replace("\0", "\ufffd") for name, value in fields.items()})
+        if not is_from_here(request):
+            raise Denied("send forms from other sites to", "the registry")
+        if visit.session is None:
+            raise Unauthorized("you are not logged in any more", "Log in in another tab, come back, and send it again")
+        if not is_csrf(visit.session, fields.get("csrf", "")):
+            raise Denied("send forms of another session to", "the registry")
+        await page.guard(visit)
+        do = fields.get("do", "")
+        handler = page.forms.get(do)
+        if handler is None:
+            raise BadRequest("the form says nothing that can be done here")
+        try:
+            if self._service.read_only:
+                raise ReadOnly
+            return self._out(visit, await handler(visit))
+        except RegistryError as error:
+            if status_of(error) >= 500:
+                raise
+            visit = visit.with_trouble(do, str(error))
+            shown = await page.show(visit)
+            return self._out(visit, replace(shown, status=status_of(error)) if isinstance(shown, Shown) else shown)
 
+    def _out(self, visit: Visit, made: Shown | Done) -> web.Response:
+        if isinstance(made, Shown):
+            return self._renderer.page(visit, made, NOTICES.get(visit.query.get("done", ""), ""))
+        query = f"{'&' if '?' in made.where else '?'}done={made.notice}" if made.notice else ""
+        return redirect(made.where + query)
 
-class _Reader:
-    """One reader's look at one page."""
+    def _missing(self, visit: Visit | None) -> web.Response:
+        return self._renderer.page(visit, Shown("missing.html", status=404))
 
-    def __init__(self, pages: Pages, caller: Caller, host: str, parameters: dict[str, str]) -> None:
-        self._metadata = pages._service.metadata
-        self._loader = pages._loader
-        self._caller = caller
-        self._host = host
-        self._parameters = parameters
-
-    async def page(self, path: str) -> tuple[str, dict[str, Any]]:
-        """The template of an address and its values. Raises _Missing."""
-        if path == "/":
-            return await self._home()
-        name, digest, tag = _address(path)
-        if not (visibility := await self._metadata.visibility(name)):
-            raise _Missing
-        if not allowed(self._caller, Action.PULL, name, visibility):
-            raise _Missing
-        if digest or tag:
-            return await self._image(name, tag, digest or tag)
-        return await self._repository(name)
-
-    async def _home(self) -> tuple[str, dict[str, Any]]:
-        wanted = self._parameters.get("q", "").strip()[:_SEARCH_LIMIT]
-        found = await self._visible(wanted.lower(), self._parameters.get("after", ""))
-        following = found[_PAGE - 1].name if len(found) > _PAGE else ""
-        return "home.html", {
-            "host": self._host,
-            "wanted": wanted,
-            "repositories": found[:_PAGE],
-            "totals": await self._metadata.totals() if allowed(self._caller, Action.PULL) else None,
-            "next": f"/?q={quote(wanted)}&after={quote(following)}" if following else "",
-        }
-
-    async def _visible(self, wanted: str, after: str) -> list[RepositorySummary]:
-        found: list[RepositorySummary] = []
-        while len(found) <= _PAGE:
-            page = await self._metadata.summaries(wanted, after, _PAGE + 1)
-            found += [
-                summary for summary in page if allowed(self._caller, Action.PULL, summary.name, summary.visibility)
-            ]
-            if len(page) <= _PAGE:
-                break
-            after = page[-1].name
-        return found
-
-    async def _repository(self, name: str) -> tuple[str, dict[str, Any]]:
-        wanted = self._parameters.get("q", "").strip()[:_SEARCH_LIMIT]
-        tags = await self._metadata.latest_tags(name, wanted, _position(self._parameters.get("before")), _PAGE + 1)
-        rows = [(tag, await self._loader.outline(name, tag.digest)) for tag in tags[:_PAGE]]
-        following = f"{tags[_PAGE - 1].updated!r},{tags[_PAGE - 1].name}" if len(tags) > _PAGE else ""
-        latest = next((tag.name for tag in tags if tag.name == "latest"), tags[0].name if tags else "TAG")
-        return "repository.html", {
-            "host": self._host,
-            "name": name,
-            "wanted": wanted,
-            "rows": rows,
-            "largest": max((outline.size for _, outline in rows), default=0),
-            "summary": await self._metadata.summary(name),
-            "pull": f"{self._host}/{name}:{latest}",
-            "next": f"/{name}?q={quote(wanted)}&before={quote(following)}" if following else "",
-        }
-
-    async def _image(self, name: str, tag: str, reference: str) -> tuple[str, dict[str, Any]]:
-        found = await self._loader.manifest(name, reference)
-        if found is None:
-            raise _Missing
-        stored, manifest = found
-        entries: tuple[views.PlatformView, ...] = ()
-        shown: views.PlatformView | None = None
-        if isinstance(manifest, Index):
-            entries = views.platforms(manifest)
-            shown = views.preferred(entries)
-            inner = await self._loader.manifest(name, shown.digest) if shown is not None else None
-        else:
-            inner = found
-        return "image.html", {
-            "host": self._host,
-            "name": name,
-            "tag": tag,
-            "stored": stored,
-            "is_index": isinstance(manifest, Index),
-            "platforms": entries,
-            "shown": shown,
-            "inner_digest": "" if inner is None else inner[0].digest,
-            "image": await self._view(name, inner),
-            "pull": f"{self._host}/{name}" + (f":{tag}" if tag else f"@{stored.digest}"),
-            "tags": await self._metadata.tags_of(name, stored.digest),
-            "parents": [
-                parent for parent, kind in await self._metadata.parents(name, stored.digest) if kind == "manifest"
-            ],
-            "referrers": await self._metadata.referrers(name, stored.digest, limit=_PAGE),
-        }
-
-    async def _view(self, name: str, inner: tuple[StoredManifest, Manifest | Index] | None) -> views.ImageView | None:
-        if inner is None or isinstance(inner[1], Index):
-            return None
-        return views.image_view(inner[1], await self._loader.config(name, inner[1]))
-
-
-def _address(path: str) -> tuple[str, str, str]:
-    """The repository, digest and tag that a path names; one of the last two, or neither. Raises _Missing."""
-    name, at, digest = path.strip("/").partition("@")
-    name, colon, tag = name.partition(":") if not at else (name, "", "")
-    try:
-        check_repository(name)
-        if at:
-            digest = Digest(digest)
-    except (NameInvalid, OciError):
-        raise _Missing from None
-    if colon and not is_tag(tag):
-        raise _Missing
-    return name, digest, tag
+    def _failed(self, visit: Visit | None, error: RegistryError) -> web.Response:
+        status = status_of(error)
+        values = {"message": str(error)}
+        # 401 without a challenge would be no 401; these are pages.
+        return self._renderer.page(visit, Shown("failed.html", values, 403 if status == 401 else status))
 
 
 def _parameters(query: str) -> dict[str, str]:
     try:
-        return {name: values[0] for name, values in parse_qs(query, max_num_fields=20).items()}
+        found = parse_qs(query, max_num_fields=20)
     except ValueError:
         return {}
-
-
-def _position(value: str | None) -> tuple[float, str] | None:
-    moment, comma, name = (value or "").partition(",")
-    try:
-        return (float(moment), name) if comma else None
-    except ValueError:
-        return None
+    return {name: values[0].replace("\0", "\ufffd") for name, values in found.items()}
 
 
 def _host(request: web.BaseRequest) -> str:

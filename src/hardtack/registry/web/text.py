@@ -50,6 +50,15 @@ def ago(moment: float, now: float) -> str:
     return "just now"
 
 
+def left(seconds: float) -> str:
+    """A duration in words, as coarse as one needs it: 23 hours, 2 days."""
+    for length, name in ((2 * 86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= length:
+            count = int(seconds / min(length, 86_400))
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return "less than a minute"
+
+
 def stamp(moment: float) -> str:
     """A moment for machines and for hovering over: RFC 3339 in UTC, by the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
