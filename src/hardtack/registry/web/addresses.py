@@ -39,6 +39,8 @@ class Addresses:
 
     def find(self, path: str) -> tuple[Page, dict[str, str]] | None:
         """The page of a decoded path, and what the path names; None when there is none."""
+        if path.startswith("//"):
+            return None  # a form on such a page would go to a host of that name
         if (found := _first(self._fixed, path.rstrip("/") or "/")) is not None:
             return found
         name, below, rest = path.strip("/").partition("/-/")
