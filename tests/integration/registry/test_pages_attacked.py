@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from hardtack.registry.web.markdown import rendered
 from hardtack.registry.web.table import ADDRESSES
 from support.accounts import SHELL
 from support.our_registry import Answer
@@ -122,6 +124,16 @@ def test_a_readme_is_text_and_never_a_script(ada: Visitor) -> None:
         article = html.partition('<article class="prose">')[2].partition("</article>")[0]
         assert not re.search(r"<(?:script|img|iframe|style|form|input)\b", article), article
         assert not re.search(r"<[^>]*(?:javascript:|data:text|\son\w+=)", html), html
+
+
+async def test_a_readme_that_takes_long_holds_nobody_up() -> None:
+    reading = asyncio.create_task(rendered("![" * 15_000))
+    turns = 0
+    while not reading.done():
+        await asyncio.sleep(0.01)
+        turns += 1
+    assert turns > 10
+    assert "<script" not in await reading
 
 
 def test_no_page_has_an_address_that_a_browser_takes_for_a_host(ada: Visitor) -> None:

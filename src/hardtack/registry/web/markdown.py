@@ -1,11 +1,14 @@
 """A repository's README: Markdown that anybody may have written, as HTML that can do nothing but be read.
 
 Raw HTML is not passed on, pictures become links (a page loads nothing from elsewhere), links say nofollow, and what
-comes out is cleaned once more by a list of what is allowed.
+comes out is cleaned once more by a list of what is allowed. What is long is rendered in a thread, one at a time: there
+are texts of a hundred thousand brackets that take seconds, and whoever pulls must not wait for them.
 """
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +25,9 @@ _TAGS = {
 }
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 _SCHEMES = {"http", "https", "mailto"}
-_LIMIT = 200_000
+_LIMIT = 100_000
+_AT_ONCE = 4096
+_THREAD = ThreadPoolExecutor(1, "registry-markdown")
 
 
 def _image(self: Any, tokens: Sequence[Any], index: int, options: Any, environment: Any) -> str:
@@ -53,9 +58,16 @@ def _parser() -> MarkdownIt:
 _PARSER = _parser()
 
 
+async def rendered(text: str) -> Markup:
+    """A README as HTML."""
+    if len(text) <= _AT_ONCE:
+        return render(text)
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, render, text)
+
+
 @lru_cache(maxsize=64)
 def render(text: str) -> Markup:
-    """A README as HTML."""
+    """The same, however long it takes."""
     html = _PARSER.render(text[:_LIMIT])
     cleaned = nh3.clean(
         html, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel="nofollow noopener noreferrer ugc"

@@ -10,7 +10,7 @@ from hardtack.registry.names import check_tag
 from hardtack.registry.web import guards
 from hardtack.registry.web.addresses import REPOSITORY, is_digest
 from hardtack.registry.web.home import SEARCH_LIMIT
-from hardtack.registry.web.markdown import render
+from hardtack.registry.web.markdown import rendered
 from hardtack.registry.web.page import Done, Missing, Page
 from hardtack.registry.web.repository.common import PAGE, details_of, number, shown
 
@@ -54,7 +54,7 @@ async def readme(visit: Visit) -> Shown:
     details = await details_of(visit)
     if not details.readme and not visit.may(Action.ADMIN, visit.name):
         raise Missing
-    return await shown(visit, "readme.html", "/-/readme", repository=details, readme=render(details.readme))
+    return await shown(visit, "readme.html", "/-/readme", repository=details, readme=await rendered(details.readme))
 
 
 async def history(visit: Visit) -> Shown:

@@ -8,7 +8,7 @@ from hardtack.registry.repositories.rows import Settings
 from hardtack.registry.retention.keeper import Retention
 from hardtack.registry.web import guards
 from hardtack.registry.web.home import VISIBILITIES
-from hardtack.registry.web.markdown import render
+from hardtack.registry.web.markdown import rendered
 from hardtack.registry.web.page import Done, Page
 from hardtack.registry.web.repository.common import shown
 
@@ -47,7 +47,7 @@ async def readme(visit: Visit) -> Shown:
 async def preview(visit: Visit) -> Shown:
     """How what was typed will look."""
     typed = visit.with_trouble("preview", "")  # what was typed stays
-    return await shown(typed, "settings_readme.html", _TAB, preview=render(visit.lines("readme")))
+    return await shown(typed, "settings_readme.html", _TAB, preview=await rendered(visit.lines("readme")))
 
 
 async def save_readme(visit: Visit) -> Done:
