@@ -89,8 +89,10 @@ def on_registry(args: Args, work: Callable[[Work], Awaitable[T]]) -> T:
     async def run() -> T:
         from hardtack.cli.accounts import user_name
         from hardtack.cli.registry_root import open_registry
+        from hardtack.registry.promises import at_least
 
-        async with open_registry(args) as (database, blobs, config):
+        async with open_registry(args) as (database, blobs, said):
+            config = await database.read(at_least, said)
             return await work(Work(database, blobs, config, f"shell:{user_name()}"))
 
     return asyncio.run(run())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -223,3 +225,22 @@ def test_the_shell_works_beside_a_server(tmp_path: Path) -> None:
         assert client("GET", "/v2/c/d/tags/list").json()["tags"] == ["v2"]
         tack("repo", "delete", "c/d", "--force")
         assert client("GET", "/v2/_catalog").json()["repositories"] == []
+
+
+def test_a_command_beside_a_server_collects_nothing_that_the_server_keeps(tmp_path: Path) -> None:
+    """It was told the folder only, so it knows nothing of what the server was started with."""
+    root = tmp_path / "root"
+    with our_registry(root, "--undelete", "720h", "--grace", "3h") as registry:
+        digest = registry.client.push_image("a/b", "v1", [b"layer"])
+        registry.client("DELETE", f"/v2/a/b/manifests/{digest}")
+        spare = registry.client.push_blob("a/c", b"of a push that goes on tomorrow")
+        with closing(sqlite3.connect(root / "registry.db")) as database, database:
+            database.execute("UPDATE grave SET deleted = deleted - ?", (2 * DAY,))
+            database.execute("UPDATE link SET idle = idle - 3600, created = created - 3600 WHERE idle IS NOT NULL")
+            database.execute("UPDATE upload SET touched = touched - 3600")
+        gc = subprocess.run([TACK, "registry", "gc", "--root", str(root)], capture_output=True, text=True, check=True)
+        assert " 0 deleted images, 0 empty repositories and 0 blobs are gone" in gc.stdout
+        assert registry.client("HEAD", f"/v2/a/c/blobs/{spare}").status == 200
+        restore = [TACK, "registry", "repo", "restore", "--root", str(root), "a/b", str(digest)]
+        subprocess.run(restore, capture_output=True, check=True)
+        assert registry.client("GET", "/v2/a/b/manifests/v1").status == 200

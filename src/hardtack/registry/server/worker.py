@@ -28,6 +28,7 @@ from hardtack.registry.metadata.store import Metadata
 from hardtack.registry.metrics import Metrics
 from hardtack.registry.net.client import session
 from hardtack.registry.net.filter import AddressFilter
+from hardtack.registry.promises import promise
 from hardtack.registry.repositories.pulls import Pulls
 from hardtack.registry.retention.keeper import Retention
 from hardtack.registry.sender import Forwarding
@@ -155,6 +156,7 @@ async def serving(
         stack.push_async_callback(server.end)
         beside(stack, service.pulls.run)
         if not service.read_only:
+            beside(stack, partial(stores.database.note, promise, config))
             beside(stack, Collector(service).run)
             beside(stack, Retention(stores.database, config).run)
             beside(stack, Scrubber(service).run)
