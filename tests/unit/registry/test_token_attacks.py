@@ -276,6 +276,16 @@ async def test_what_another_issuer_says_is_refused(gate: ExternalGate, clock: Cl
             await gate.identify(wrong)
 
 
+async def test_each_key_verifies_with_one_algorithm(gate: ExternalGate, clock: Clock, tmp_path: Path) -> None:
+    big = rsa.generate_private_key(65537, 2048)
+    (tmp_path / "keys.pem").write_bytes(pem(big))
+    clock.now += 2
+    assert (await gate.identify(theirs(clock, big, "RS256"))).name == "ada"
+    for algorithm in ("RS512", "PS256"):
+        with pytest.raises(Unauthorized):
+            await gate.identify(theirs(clock, big, algorithm))
+
+
 async def test_keys_are_read_again_when_the_file_changes(gate: ExternalGate, clock: Clock, tmp_path: Path) -> None:
     old = theirs(clock)
     await gate.identify(old)
