@@ -103,11 +103,14 @@ def test_blobs_of_a_push_in_progress_stay_however_long_it_takes(tmp_path: Path, 
         assert worker.client("HEAD", f"/v2/c/slow/blobs/{layer}").status == 404
 
 
+@pytest.mark.parametrize("limits", [{"grace": 0.4}, {"upload_life": 0.4}], ids=["grace", "upload_life"])
 @pytest.mark.parametrize("form", ["PATCH", "PUT", "POST"])
-def test_blobs_of_a_push_stay_while_one_of_its_bodies_takes_long(tmp_path: Path, root: Path, form: str) -> None:
-    """The small layers are there, the large one is on its way for longer than the grace, in one single request."""
+def test_a_push_is_alive_while_one_of_its_bodies_takes_long(
+    tmp_path: Path, root: Path, form: str, limits: dict[str, float]
+) -> None:
+    """The small layers are there, the large one is on its way for longer than anything rests, in one single request."""
     large = os.urandom(1000)
-    with registry_worker(root, grace=0.4, pause=NEVER, upload_life=NEVER) as worker:
+    with registry_worker(root, pause=NEVER, **limits) as worker:
         layer = worker.client.push_blob("c/slow", b"the first layer, long ago")
         path = "/v2/c/slow/blobs/uploads/"
         location = path if form == "POST" else worker.client("POST", path).headers["location"]
@@ -120,6 +123,7 @@ def test_blobs_of_a_push_stay_while_one_of_its_bodies_takes_long(tmp_path: Path,
                 collect(worker)
             connection.sendall(large[500:])
             assert connection.recv(1000).startswith(b"HTTP/1.1 20")
+        assert form != "PATCH" or worker.client("GET", location).headers["range"] == "0-999"
         assert worker.client("HEAD", f"/v2/c/slow/blobs/{layer}").status == 200
 
 

@@ -16,18 +16,20 @@ from hardtack.registry.errors import RegistryError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from hardtack.registry.config.limits import Limits
+
 _LONGEST, _SHORTEST = 60.0, 0.05
 
 
 @asynccontextmanager
-async def beating(sign: Callable[[], Awaitable[None]], grace: float) -> AsyncIterator[None]:
+async def beating(sign: Callable[[], Awaitable[None]], limits: Limits) -> AsyncIterator[None]:
     """Give a sign of life from time to time as long as the block lasts.
 
     Args:
         sign: gives it; no harm is done when it fails once.
-        grace: after how many seconds without one nobody believes in it any more.
+        limits: how long a push, and an upload, is believed in without one.
     """
-    pause = min(_LONGEST, max(_SHORTEST, grace / 4))
+    pause = min(_LONGEST, max(_SHORTEST, min(limits.grace, limits.upload_life) / 4))
     over = asyncio.Event()
     task = asyncio.create_task(_beat(sign, pause, over))
     try:

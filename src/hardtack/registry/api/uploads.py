@@ -101,7 +101,7 @@ async def _whole(call: Call, upload: str, digest: Digest) -> web.StreamResponse:
     await call.service.blobs.begin(upload)
     try:
         async with (
-            beating(claim, call.service.limits.grace),
+            beating(claim, call.service.limits),
             call.service.blobs.append(upload, 0, digest.algorithm) as appender,
         ):
             await _receive(call, appender, call.request.content_length)
@@ -249,7 +249,7 @@ async def _appending(call: Call, session: Upload, start: int | None, algorithm: 
 
 def _alive(call: Call, session: Upload) -> AbstractAsyncContextManager[None]:
     """Show that a session lives as long as a request works on it."""
-    return beating(lambda: call.service.metadata.touch_upload(session.id), call.service.limits.grace)
+    return beating(lambda: call.service.metadata.touch_upload(session.id), call.service.limits)
 
 
 async def _room(call: Call) -> Room | None:
