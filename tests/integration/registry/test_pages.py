@@ -2,64 +2,22 @@
 
 from __future__ import annotations
 
-import html.parser
 import re
 from typing import Any
 
 import pytest
 
 from support.our_registry import Client, image_config
+from support.page_forms import Page, checked
 from support.registry_worker import Worker
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 'ha' * 9 }}\u202e"
 
 
-class Page(html.parser.HTMLParser):
-    """A page's elements and text; complains about what is not closed."""
-
-    VOID = {"meta", "link", "input", "img", "br", "hr", "rect"}
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self._open: list[str] = []
-        self.feed(text)
-        assert self._open == [], self._open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def links(self) -> list[str]:
-        return [str(attributes["href"]) for tag, attributes in self.tags if tag == "a" and attributes.get("href")]
-
-
 def page(client: Client, path: str, status: int = 200) -> Page:
     answer = client("GET", path)
     assert answer.status == status, answer
-    policy = answer.headers["content-security-policy"]
-    assert "default-src 'none'" in policy
-    assert "unsafe" not in policy
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    read = Page(answer.body.decode())
-    for tag, attributes in read.tags:
-        assert "style" not in attributes, (tag, attributes)
-        assert not any(name.startswith("on") for name in attributes), (tag, attributes)
-        assert tag != "style"
-        if tag == "script":
-            assert str(attributes["src"]).startswith("/_/")
-    return read
+    return checked(answer)
 
 
 def history(*instructions: tuple[str, bool]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hardtack.registry.errors import NotBuried, RepositoryUnknown
 from hardtack.registry.metadata.changes import NOWHERE, find, point
@@ -46,26 +46,34 @@ def _anybody(tag: str, before: str | None) -> None:
     """The guard of a tag; rights were asked for before, and the rule of immutable tags is asked for with it."""
 
 
-def returnable(repository: str, pairs: Collection[tuple[str, str]], since: float) -> Script[set[tuple[str, str]]]:
-    """Of tags and digests, those pairs that `point_again` would make, and that are not so already."""
-    row = yield from first("SELECT id FROM repository WHERE name = ?", repository)  # locked, it would be no browsing
-    home = NOWHERE if row is None else row[0]
-    there: dict[str, bool] = {}
-    now: dict[str, str] = {}
-    for tag, digest in sorted(pairs):
-        if tag not in now:
-            row = yield from first("SELECT digest FROM tag WHERE repository = ? AND name = ?", home, tag)
-            now[tag] = "" if row is None else row[0]
-        if digest not in there:
-            there[digest] = bool(digest) and (
-                yield from hits(
-                    "SELECT 1 FROM manifest WHERE repository = ? AND digest = ?"
-                    " UNION ALL SELECT 1 FROM grave WHERE repository = ? AND digest = ? AND deleted >= ?",
-                    home,
-                    digest,
-                    home,
-                    digest,
-                    since,
-                )
+class Past(NamedTuple):
+    """Of what tags have pointed to: digests that the repository has, and tags with digests that can be made so again."""
+
+    held: frozenset[str]
+    returnable: frozenset[tuple[str, str]]
+
+
+def past(repository: str, pairs: Collection[tuple[str, str]], since: float) -> Script[Past]:
+    """What is left of tags with digests, and which `point_again` would make so that are not so already."""
+    # Not by `find`, which locks: PostgreSQL locks nothing for who only reads.
+    there = yield from first("SELECT id FROM repository WHERE name = ?", repository)
+    home = NOWHERE if there is None else there[0]
+    held: set[str] = set()
+    buried: set[str] = set()
+    for digest in sorted({digest for _, digest in pairs}):
+        if (yield from hits("SELECT 1 FROM manifest WHERE repository = ? AND digest = ?", home, digest)):
+            held.add(digest)
+        elif (
+            yield from hits(
+                "SELECT 1 FROM grave WHERE repository = ? AND digest = ? AND deleted >= ?", home, digest, since
             )
-    return {(tag, digest) for tag, digest in pairs if there[digest] and now[tag] != digest}
+        ):
+            buried.add(digest)
+    now: dict[str, str] = {}
+    for tag in sorted({tag for tag, _ in pairs}):
+        row = yield from first("SELECT digest FROM tag WHERE repository = ? AND name = ?", home, tag)
+        now[tag] = "" if row is None else row[0]
+    left = held | buried
+    return Past(
+        frozenset(held), frozenset((tag, digest) for tag, digest in pairs if digest in left and now[tag] != digest)
+    )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from hardtack.registry.metadata.database import Database
     from hardtack.registry.metadata.graves import Grave
+    from hardtack.registry.repositories.pointing import Past
     from hardtack.registry.repositories.rows import Change, Restored
 
 
@@ -59,10 +60,10 @@ class Undelete:
         now = self._db.now()
         await self._db.write(pointing.point_again, repository, tag, digest, who, now - self._kept, buried, now)
 
-    async def returnable(self, repository: str, changes: Sequence[Change]) -> set[tuple[str, str]]:
-        """Of changes of tags, the tags and digests for which `point` would do something."""
+    async def past(self, repository: str, changes: Sequence[Change]) -> Past:
+        """Of changes of tags, what is left of it, and for which `point` would do something."""
         pairs = {(change.tag, change.digest) for change in changes if change.digest}
-        return await self._db.browse(pointing.returnable, repository, pairs, self._db.now() - self._kept)
+        return await self._db.browse(pointing.past, repository, pairs, self._db.now() - self._kept)
 
     async def forget(self, repository: str, digest: str) -> None:
         """Make a deleted manifest impossible to bring back, and let its space go.

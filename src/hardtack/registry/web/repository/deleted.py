@@ -89,7 +89,7 @@ async def confirm(visit: Visit) -> Shown:
     return await shown(
         visit,
         "delete.html",
-        "",
+        "/-/delete",
         reference=reference,
         is_tag=":" not in reference,
         digest=found.digest,

@@ -63,13 +63,12 @@ async def history(visit: Visit) -> Shown:
     before = number(visit.query.get("before", ""))
     found = await visit.repositories.history(name, _LAST if before is None else before, PAGE + 1)
     changes = found[:PAGE]
-    present = await visit.undelete.returnable(name, changes)
     return await shown(
         visit,
         "history.html",
         "/-/history",
         changes=changes,
-        present=present,
+        past=await visit.undelete.past(name, changes),
         may_point=visit.may(Action.TAG_UPDATE, name) and visit.may(Action.TAG_CREATE, name),
         next=f"/{name}/-/history?before={changes[-1].id}" if len(found) > PAGE else "",
     )
