@@ -185,11 +185,15 @@ def failure(answer: Answer, host: str, what: str) -> RemoteError:
 
 
 def _explanation(answer: Answer) -> str:
-    """What the registry says about its refusal, in its own words; "" when it says nothing readable."""
+    """What the registry says about its refusal, in its own words; "" when it says nothing readable.
+
+    An answer to HEAD has no body, so there a header may have it (OCI distribution-spec 1.1, "Warnings").
+    """
     try:
         value = json.loads(answer.body(_ERROR_LIMIT))
         errors = value["errors"]
         parts = [f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors[:3]]
     except (RemoteError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return ""
+        code, _, warning = (answer.headers.get("Warning") or "").partition(' - "')
+        return warning.removesuffix('"') if code == "299" else ""
     return ", ".join(part for part in parts if part)

@@ -142,6 +142,12 @@ def test_a_4xx_is_not_tried_again(registry: BadRegistry, fault: object, expected
     assert len(registry.paths("GET", "manifests/1")) == 1
 
 
+def test_a_refusal_without_a_body_is_told_in_the_words_of_its_header(registry: BadRegistry) -> None:
+    registry.fault("manifests/1", status(403, {"Warning": '299 - "not allowed to pull from a/b"'}, b""))
+    with pytest.raises(Denied, match=r"denies access to manifest a/b:1 \(not allowed to pull from a/b\)$"):
+        repository_of(registry).manifest("1")
+
+
 def test_retry_after_is_waited_for_when_it_is_short_and_told_when_it_is_long(registry: BadRegistry) -> None:
     add(registry)
     repository = repository_of(registry)
