@@ -187,3 +187,12 @@ def test_a_newer_schema_is_used_when_it_says_so_and_refused_otherwise(db: sqlite
     with pytest.raises(CannotServe, match="version is 99"):
         prepare(path)
     assert db.execute("PRAGMA user_version").fetchone() == (99,)
+
+
+async def test_a_question_that_would_lock_in_postgresql_is_found_out_here_too(tmp_path: Path) -> None:
+    database = SqliteDatabase(str(tmp_path / "registry.db"))
+    try:
+        with pytest.raises(AssertionError, match="locks"):
+            await database.browse(changes.find, "a/b")
+    finally:
+        await database.close()

@@ -124,7 +124,7 @@ def _ask(connection: sqlite3.Connection, question: Script[T], perform: Callable[
     """Run a question whose statements see one state of the database."""
     connection.execute("BEGIN")
     try:
-        return run(connection, question, perform)
+        return run(connection, question, perform, browsing=True)
     finally:
         connection.execute("ROLLBACK")
 

@@ -25,21 +25,35 @@ def _plain(sql: str) -> str:
     return sql
 
 
-def run(connection: sqlite3.Connection, script: Script[T], perform: Callable[[Effect], None] | None = None) -> T:
+@lru_cache(maxsize=256)
+def _harmless(sql: str) -> str:
+    # PostgreSQL refuses it where nothing may be changed; here it would only be found out there.
+    assert not sql.endswith(_LOCKING), f"a question that locks: {sql}"
+    return sql
+
+
+def run(
+    connection: sqlite3.Connection,
+    script: Script[T],
+    perform: Callable[[Effect], None] | None = None,
+    browsing: bool = False,
+) -> T:
     """Run a script to its end.
 
     Args:
         connection: within a transaction, unless the script only asks one thing.
         perform: does what the script wants done besides statements.
+        browsing: it may not lock anything.
     Raises:
         what the script raises; sqlite3.Error.
     """
     send: Callable[[list[tuple[Any, ...]]], Any] = script.send
+    plain = _harmless if browsing else _plain
     try:
         step = next(script)
         while True:
             if type(step) is tuple:
-                step = send(connection.execute(_plain(step[0]), step[1]).fetchall())
+                step = send(connection.execute(plain(step[0]), step[1]).fetchall())
             else:
                 assert perform is not None and isinstance(step, Effect)
                 perform(step)
