@@ -220,3 +220,24 @@ async def test_a_grave_moves_with_its_repository(database: Database, content: Co
     await Repositories(database).rename(REPO, "b/moved", "ada")
     await undelete.restore("b/moved", name, "kim")
     assert await content.store.blob_size("b/moved", Digest(digest("layer"))) == 5
+
+
+async def test_a_tag_points_again_at_what_its_history_names_and_at_nothing_else(
+    content: Content, store: Metadata, undelete: Undelete, database: Database
+) -> None:
+    old, new, other = [await content.image(REPO, tag, text) for tag, text in (("v", "1"), ("v", "2"), ("w", "3"))]
+    changes = await Repositories(database).history(REPO)
+    assert (await undelete.past(REPO, changes)).returnable == {("v", old)}
+    await undelete.point(REPO, "v", old, "kim", buried=False)
+    assert (await undelete.past(REPO, changes)).returnable == {("v", new)}
+    with pytest.raises(NotBuried):
+        await undelete.point(REPO, "v", other, "kim", buried=True)
+    await content.delete(REPO, new)
+    assert (await undelete.past(REPO, changes)).returnable == {("v", new)}
+    with pytest.raises(NotBuried):
+        await undelete.point(REPO, "v", new, "kim", buried=False)
+    await undelete.point(REPO, "v", new, "kim", buried=True)
+    found = await store.manifest(REPO, "v")
+    assert found is not None
+    assert found.digest == new
+    assert await undelete.past("a/none", changes) == (frozenset(), frozenset())
