@@ -234,6 +234,7 @@ def test_a_refused_form_keeps_what_was_typed(ada: Visitor) -> None:
     page = ada.refused("/account/tokens", "create", 400, name="for later", life="7", scope="some")
     assert page.value("name") == "for later"
     assert "at least one repository" in page.text
+    ada.refused("/account/tokens", "create", 400, name="x", life="7", scope="all", pattern0="ada/**", rights0="read")
     page = ada.refused("/account/new", "create", 400, name="bob/app", summary="kept")
     assert (page.value("name"), page.value("summary")) == ("bob/app", "kept")
     assert "do not administer bob" in page.text

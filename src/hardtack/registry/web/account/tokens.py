@@ -36,11 +36,11 @@ async def tokens(visit: Visit, text: str = "", made: Token | None = None) -> Sho
 
 async def create(visit: Visit) -> Shown:
     """Make one, and show it, this once. Raises AccountInvalid."""
-    scope = None
-    if visit.field("scope") != "all":
-        scope = grants(visit)
-        if not scope:
-            raise AccountInvalid("name at least one repository, or let the token do everything that you may")
+    scope = grants(visit) or None
+    if visit.field("scope") == "all" and scope is not None:
+        raise AccountInvalid("repositories are named, and yet the token is to do everything", "Choose one of the two")
+    if visit.field("scope") != "all" and scope is None:
+        raise AccountInvalid("name at least one repository, or let the token do everything that you may")
     text, made = await visit.accounts.tokens.create(visit.by, visit.user, visit.field("name"), scope, life(visit))
     return await tokens(visit, text, made)
 
