@@ -118,6 +118,25 @@ def test_a_damage_is_found_and_mended_where_that_is_possible(
             assert worker.client("GET", f"/v2/{name}/blobs/{layer['digest']}").status == 200
 
 
+def test_a_cache_that_has_not_fetched_everything_lacks_nothing(served: tuple[Worker, Path]) -> None:
+    worker, root = served
+    change(root, "DELETE FROM link")
+    assert fsck(worker)[1].keys() >= {"manifest-incomplete"}
+    change(root, "UPDATE repository SET upstream = 'hub'")
+    assert "manifest-incomplete" not in fsck(worker)[1]
+
+
+def test_a_repair_is_advised_only_where_it_does_something(served: tuple[Worker, Path]) -> None:
+    _, root = served
+    change(root, "UPDATE manifest SET subject = 'x'")
+    assert command(root).stdout.endswith("2 to repair: run `tack registry fsck --repair`.\n")
+    assert command(root, "--repair").returncode == 0
+    change(root, "DELETE FROM link WHERE digest IN (SELECT child FROM edge WHERE kind = 'layer')")
+    said = command(root)
+    assert said.returncode == 1
+    assert said.stdout.endswith(" left, which no repair puts right: do what is said of each.\n"), said.stdout
+
+
 def test_a_finding_names_what_needs_the_blob_and_the_bytes_are_kept_in_quarantine(served: tuple[Worker, Path]) -> None:
     _, root = served
     place(root, LAYER).write_bytes(b"rotten" + LAYER[6:])

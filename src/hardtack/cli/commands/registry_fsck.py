@@ -61,6 +61,8 @@ async def _collect(args: Args) -> list[Finding]:
 
 
 async def _tell(args: Args, streams: Streams) -> int:
+    from hardtack.registry.maintenance.findings import BEYOND_REPAIR
+
     found = []
     async for finding in _found(args):
         streams.out.write(_line(finding))
@@ -69,9 +71,16 @@ async def _tell(args: Args, streams: Streams) -> int:
     if all(finding.harmless for finding in found):
         streams.out.write("Nothing is wrong.\n")
     elif left:
-        more = f"{left} left.\n" if args.repair else f"{left} to repair: run `tack registry fsck --repair`.\n"
-        streams.out.write(more)
+        mendable = sum(_left(finding) and finding.kind not in BEYOND_REPAIR for finding in found)
+        streams.out.write(_rest(left, 0 if args.repair else mendable))
     return 1 if left else 0
+
+
+def _rest(left: int, mendable: int) -> str:
+    """What is to be done about what is left, of which a repair can do something about some."""
+    if mendable:
+        return f"{mendable} to repair: run `tack registry fsck --repair`.\n"
+    return f"{left} left, which no repair puts right: do what is said of each.\n"
 
 
 def _left(finding: Finding) -> bool:

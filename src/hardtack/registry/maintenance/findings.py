@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 LEFTOVERS = frozenset(("blob-stray", "upload-stray", "upload-missing", "trash", "quarantine"))
 """Kinds that are no damage: what a process that died left behind, and what was put aside earlier."""
 
+BEYOND_REPAIR = frozenset(
+    ("blob-lost", "manifest-lost", "manifest-incomplete", "manifest-unreadable", "row-dangling", "database-damaged")
+)
+"""Kinds that only people can put right, by what the hint says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

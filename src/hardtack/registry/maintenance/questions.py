@@ -120,7 +120,9 @@ def manifest_row(home: int, digest: str) -> Script[ManifestRow | None]:
 
 
 def lacking(home: int, digests: tuple[str, ...]) -> Script[list[str]]:
-    """Those of some blobs that a repository does not link to."""
+    """Those of some blobs that a repository ought to link to and does not; one that caches fetches them when asked."""
+    if (yield from hits("SELECT 1 FROM repository WHERE id = ? AND upstream <> ''", home)):
+        return []
     missing = []
     for digest in digests:
         if not (yield from hits("SELECT 1 FROM link WHERE repository = ? AND digest = ?", home, digest)):
