@@ -127,14 +127,15 @@ def test_a_cache_that_has_not_fetched_everything_lacks_nothing(served: tuple[Wor
 
 
 def test_a_repair_is_advised_only_where_it_does_something(served: tuple[Worker, Path]) -> None:
-    _, root = served
+    worker, root = served
     change(root, "UPDATE manifest SET subject = 'x'")
     assert command(root).stdout.endswith("2 to repair: run `tack registry fsck --repair`.\n")
     assert command(root, "--repair").returncode == 0
-    change(root, "DELETE FROM link WHERE digest IN (SELECT child FROM edge WHERE kind = 'layer')")
+    place(root, LAYER).unlink()
+    assert fsck(worker, repair=True)[0] == 1
     said = command(root)
     assert said.returncode == 1
-    assert said.stdout.endswith(" left, which no repair puts right: do what is said of each.\n"), said.stdout
+    assert said.stdout.endswith("\n1 left, which no repair puts right: do what is said of each.\n"), said.stdout
 
 
 def test_a_finding_names_what_needs_the_blob_and_the_bytes_are_kept_in_quarantine(served: tuple[Worker, Path]) -> None:
