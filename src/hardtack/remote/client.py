@@ -104,7 +104,7 @@ class RegistryClient:
             except (Unreachable, Untrusted, BadAnswer) as error:
                 if failed is None or isinstance(error, Untrusted):
                     failed = error  # that TLS did answer says more than that plain HTTP did not
-        if doubtful is None:
+        if doubtful is None or isinstance(failed, Untrusted):
             raise failed or BadAnswer(self.domain, "it speaks neither http nor https")
         return doubtful
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -489,6 +490,31 @@ def test_tls_needs_a_trusted_certificate_or_leave(secure: BadRegistry, authority
         assert client_of(secure.host, config=config).repository("a/b").manifest("1")
     with pytest.raises(Untrusted, match="cannot be read"):
         client_of(secure.host, config=quick_config(hosts={secure.host: {"ca": "/none.pem"}})).ping()
+
+
+def test_a_tls_server_that_answers_plain_http_is_distrusted_and_not_its_answer_told(authority: trustme.CA) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_tells_plain_clients, args=(listener, context), daemon=True).start()
+        with pytest.raises(Untrusted, match="certificate"):
+            client_of(f"127.0.0.1:{listener.getsockname()[1]}", config=quick_config()).ping()
+
+
+def _tells_plain_clients(listener: socket.socket, context: ssl.SSLContext) -> None:
+    """A TLS server that answers 400 to whoever speaks HTTP to it, as our registry and nginx do."""
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        with connection:
+            if connection.recv(1, socket.MSG_PEEK) == b"\x16":
+                with contextlib.suppress(OSError):
+                    context.wrap_socket(connection, server_side=True).close()
+            else:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
 def test_nothing_listens_is_said_at_once() -> None:
