@@ -56,11 +56,13 @@ class Notes:
     Attributes:
         who: the caller's name, once it is known; "" for nobody in particular.
         spliced: bytes of the body that went past the parser.
+        kind: what the request is about, one of `metrics.KINDS`, once it is known.
     """
 
     sender: Sender
     who: str = ""
     spliced: int = 0
+    kind: str = ""
 
 
 def notes_of(request: web.BaseRequest) -> Notes:
@@ -152,6 +154,12 @@ def tell_who(request: web.BaseRequest, name: str) -> None:
     notes_of(request).who = name
 
 
+def tell_kind(request: web.BaseRequest, kind: str) -> None:
+    """Note, for the metrics, what a request is about."""
+    notes_of(request).kind = kind
+
+
+@lru_cache(maxsize=256)
 def _origin(is_tls: bool, host: str) -> str:
     # A made-up host is not repeated: it would end up in a page or in a challenge.
     return f"{'https' if is_tls else 'http'}://{host if _HOST.fullmatch(host) else 'localhost'}"

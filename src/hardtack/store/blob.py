@@ -97,8 +97,11 @@ class BlobStore:
         """
         target = self.path_of(digest)
         shard = os.path.dirname(target)
-        self._make_shard(shard)
-        os.rename(source, target)
+        try:
+            os.rename(source, target)
+        except FileNotFoundError:
+            self._make_shard(shard)
+            os.rename(source, target)
         sync_path(shard)
 
     def remove(self, digest: str) -> bool:

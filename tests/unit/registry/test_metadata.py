@@ -408,16 +408,17 @@ async def test_an_upload_does_not_end_without_the_claim_that_protects_its_bytes(
     assert not await store.has_repository(REPO)
 
 
-async def test_a_fault_in_a_change_does_not_stop_the_writer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("short", [True, False])
+async def test_a_fault_in_a_change_does_not_stop_the_writer(tmp_path: Path, short: bool) -> None:
     prepare(str(tmp_path / "registry.db"))
     writer = Writer(str(tmp_path / "registry.db"))
 
-    def faulty(db: sqlite3.Connection) -> None:
+    def faulty(db: sqlite3.Connection, _: bool) -> None:
         db.execute("INSERT INTO nowhere VALUES (1)")
 
     with pytest.raises(StorageBroken):
-        await writer.do(faulty)
+        await writer.do(faulty, short=short)
     with pytest.raises(ZeroDivisionError):
-        await writer.do(lambda _: 1 // 0)
-    assert await writer.do(lambda db: db.execute("SELECT 7").fetchone()[0]) == 7
+        await writer.do(lambda *_: 1 // 0, short=short)
+    assert await writer.do(lambda db, _: db.execute("SELECT 7").fetchone()[0], short=short) == 7
     await writer.close()

@@ -30,20 +30,29 @@ async def beating(sign: Callable[[], Awaitable[None]], limits: Limits) -> AsyncI
         limits: how long a push, and an upload, is believed in without one.
     """
     pause = min(_LONGEST, max(_SHORTEST, min(limits.grace, limits.upload_life) / 4))
+    loop = asyncio.get_running_loop()
+    task: asyncio.Task[None] | None = None
+
+    def begin() -> None:
+        nonlocal task
+        task = loop.create_task(_beat(sign, pause, over))
+
+    # Most uploads are over before the first sign, so nothing is started for them.
     over = asyncio.Event()
-    task = asyncio.create_task(_beat(sign, pause, over))
+    timer = loop.call_later(pause, begin)
     try:
         yield
     finally:
-        over.set()
-        await asyncio.wait([task])  # none is to come after what the block did last
+        timer.cancel()
+        if task is not None:
+            over.set()
+            await asyncio.wait([task])  # none is to come after what the block did last
 
 
 async def _beat(sign: Callable[[], Awaitable[None]], pause: float, over: asyncio.Event) -> None:
-    while True:
+    while not over.is_set():
+        with contextlib.suppress(RegistryError):
+            await sign()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await over.wait()
-            return
-        with contextlib.suppress(RegistryError):
-            await sign()

@@ -25,7 +25,7 @@ from hardtack.registry.errors import (
 )
 from hardtack.registry.names import check_repository, is_repository
 from hardtack.registry.scopes import CATALOG, MOUNT, scope_of
-from hardtack.registry.sender import request_address, request_origin, tell_who
+from hardtack.registry.sender import request_address, request_origin, tell_kind, tell_who
 from hardtack.registry.service import Call
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ async def answer(service: Service, request: web.BaseRequest, path: str, query: s
         query: as sent, without the question mark.
     """
     target = split(path)
+    if target is not None:
+        tell_kind(request, target.kind.value)
     try:
         target = _meant(service, target, query)
         return await _answer(service, request, target, query)

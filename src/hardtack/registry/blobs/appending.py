@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hardtack.registry.blobs.failures import failure
 from hardtack.registry.blobs.splicing import Splicer
 from hardtack.registry.blobs.threads import settled
 from hardtack.registry.errors import DigestInvalid, RegistryError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from hardtack.registry.blobs.files import FileBlobs
 
 BATCH = 1 << 20
+_SMALL = 128 << 10
 _IOV_LIMIT = 512
 _PIECE = 1 << 20
 _REREAD = 256 << 10
@@ -161,17 +163,31 @@ class FileAppender:
 
     async def publish(self, digest: Digest) -> int:
         await self._landed()
-        batch, self._waiting, self._waiting_size = self._waiting, [], 0
+        batch, self._waiting, small = self._waiting, [], self._waiting_size <= _SMALL
+        self._waiting_size = 0
         try:
-            await self._blobs.run(self._finish, batch, digest)
+            if small and self.running is not None:
+                # Copying and hashing so little takes less time than a thread takes to wake up; fsync may take long.
+                self._finish(batch, digest)
+                await self._blobs.run(self._blobs.publish, self._path, self._descriptor, digest, self.offset)
+            else:
+                await self._blobs.run(self._finish_and_publish, batch, digest)
+        except OSError as error:
+            await self._drop()
+            raise failure(error) from error
         except RegistryError:
             await self._drop()
             raise
         self.gone = True
         return self.offset
 
-    def _finish(self, batch: list[bytes], digest: Digest) -> None:
+    def _finish_and_publish(self, batch: list[bytes], digest: Digest) -> None:
         """The last bytes and everything after them, in one visit to a thread."""
+        self._finish(batch, digest)
+        self._blobs.publish(self._path, self._descriptor, digest, self.offset)
+
+    def _finish(self, batch: list[bytes], digest: Digest) -> None:
+        """Write the last bytes, and verify all of them."""
         if batch:
             self._store(batch)
             self._hash(batch)
@@ -184,7 +200,6 @@ class FileAppender:
             raise DigestInvalid(
                 "the uploaded bytes do not have the digest that was given", {"given": digest, "actual": actual}
             )
-        self._blobs.publish(self._path, self._descriptor, digest)
 
     async def _drop(self) -> None:
         self.gone = True

@@ -9,7 +9,6 @@ far it got.
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import fcntl
 import hashlib
@@ -24,21 +23,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hardtack.oci.digest import Digest
 from hardtack.registry.blobs.adopting import share
 from hardtack.registry.blobs.appending import FileAppender, Running
+from hardtack.registry.blobs.failures import failure
 from hardtack.registry.blobs.folders import empty, moved, names, older, sizes
 from hardtack.registry.blobs.splicing import SUPPORTED
 from hardtack.registry.blobs.threads import settled
 from hardtack.registry.errors import (
     BlobUnknown,
-    RegistryError,
     StorageBroken,
-    StorageFull,
     UploadBusy,
     UploadOutOfOrder,
     UploadUnknown,
 )
 from hardtack.registry.names import is_upload
+from hardtack.registry.threads import Threads
 from hardtack.store.blob import BlobStore
-from hardtack.store.disk import is_full, sync_path
+from hardtack.store.disk import sync_path
 from hardtack.store.errors import BlobTooLarge
 from hardtack.store.errors import BlobUnknown as NoSuchFile
 
@@ -73,7 +72,7 @@ class FileBlobs:
         self._quarantine = f"{path}/quarantine"
         for folder in (self._uploads, self._trash, f"{path}/blobs"):
             os.makedirs(folder, mode=0o700, exist_ok=True)
-        self._threads = ThreadPoolExecutor(_THREADS, "registry-blobs")
+        self._threads = Threads(_THREADS, "registry-blobs")
         # Apart from the others, which wait for them.
         self.hashers = ThreadPoolExecutor(_HASHERS, "registry-hashes")
         self._running: OrderedDict[str, Running] = OrderedDict()
@@ -83,7 +82,7 @@ class FileBlobs:
             await self.run(os.stat, folder)
 
     async def close(self) -> None:
-        self._threads.shutdown()
+        self._threads.close()
         self.hashers.shutdown()
 
     async def run(self, work: Callable[..., T], *args: Any) -> T:
@@ -92,9 +91,8 @@ class FileBlobs:
         Raises:
             StorageFull, StorageBroken: in place of OSError.
         """
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
         try:
-            return await settled(future)
+            return await settled(self._threads.run(work, *args))
         except OSError as error:
             raise failure(error) from error
 
@@ -162,9 +160,9 @@ class FileBlobs:
     async def abandoned(self, idle: float) -> list[str]:
         return await self.run(older, self._uploads, time.time() - idle)
 
-    def publish(self, path: str, descriptor: int, digest: Digest) -> None:
+    def publish(self, path: str, descriptor: int, digest: Digest, size: int) -> None:
         """Turn a verified file into the blob, or drop it when the blob is there. Durable on return; blocking."""
-        if self._store.size(digest) == os.fstat(descriptor).st_size:
+        if self._store.size(digest) == size:
             os.unlink(path)
             sync_path(os.path.dirname(self._store.path_of(digest)))  # whoever made it may not have come that far
         else:
@@ -264,11 +262,6 @@ class FileBlob:
 
     def close(self) -> None:
         os.close(self._descriptor)
-
-
-def failure(error: OSError) -> RegistryError:
-    """What an error of the file system means to a caller."""
-    return StorageFull() if is_full(error) else StorageBroken((error.strerror or str(error)).lower())
 
 
 def _open_locked(upload: str, path: str) -> int:

@@ -14,7 +14,8 @@ import shutil
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from hardtack.registry.blobs.files import FileBlobs, failure
+from hardtack.registry.blobs.failures import failure
+from hardtack.registry.blobs.files import FileBlobs
 from hardtack.registry.errors import StorageFull
 from hardtack.registry.maintenance.copying import Held, Wanted
 from hardtack.registry.maintenance.errors import BackupInvalid, InTheWay, NoRoom

@@ -16,7 +16,7 @@ from hardtack.registry.metadata.graves import bury, drop_content, empty, find_gr
 from hardtack.registry.metadata.links import link, need, release, unlink
 from hardtack.registry.metadata.quotas import namespace_of, within
 from hardtack.registry.metadata.reviving import revive_parts
-from hardtack.registry.metadata.script import first, hits
+from hardtack.registry.metadata.script import first, hits, short
 from hardtack.registry.names import is_official
 from hardtack.registry.patterns import covering
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PRIVATE = "private"
 
 
+@short
 def begin_upload(upload: str, repository: str, who: str, now: float) -> Script[None]:
     """Open a session."""
     yield (
@@ -40,11 +41,13 @@ def begin_upload(upload: str, repository: str, who: str, now: float) -> Script[N
     )
 
 
+@short
 def touch_upload(upload: str, now: float) -> Script[None]:
     """Note that a session lives."""
     yield "UPDATE upload SET touched = ? WHERE id = ?", (now, upload)
 
 
+@short
 def claim(
     upload: str, repository: str, who: str, digest: str, size: int, now: float, opened: bool = False
 ) -> Script[None]:
@@ -66,6 +69,7 @@ def claim(
     )
 
 
+@short
 def finish_upload(
     upload: str, repository: str, digest: str, size: int, now: float, visibility: str = PRIVATE
 ) -> Script[None]:
@@ -86,11 +90,13 @@ def finish_upload(
         yield from within(repository, size)
 
 
+@short
 def cancel_upload(upload: str) -> Script[bool]:
     """Forget a session."""
     return (yield from hits("DELETE FROM upload WHERE id = ? RETURNING id", upload))
 
 
+@short
 def mount(repository: str, digest: str, source: str, now: float, visibility: str = PRIVATE) -> Script[bool]:
     """Link a blob that another repository links to."""
     row = yield from first(
@@ -106,6 +112,7 @@ def mount(repository: str, digest: str, source: str, now: float, visibility: str
     return row is not None
 
 
+@short
 def renew_link(repository: str, digest: str, now: float) -> Script[None]:
     """Let a blob that nothing needs stay as if it were pushed now, if it is still linked."""
     home = yield from find(repository)
@@ -115,6 +122,7 @@ def renew_link(repository: str, digest: str, now: float) -> Script[None]:
     )
 
 
+@short
 def put_manifest(
     repository: str,
     manifest: NewManifest,

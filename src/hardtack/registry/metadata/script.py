@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     Rows = list[tuple[Any, ...]]
     Statement = tuple[str, tuple[Any, ...]]
+    from typing import ParamSpec
+
+    P = ParamSpec("P")
     T = TypeVar("T")
     Script = Generator["Statement | Effect", Rows, T]
 
@@ -39,3 +42,17 @@ def hits(sql: str, *values: Any) -> Script[bool]:
     """Whether a statement gives any row."""
     rows = yield sql, values
     return bool(rows)
+
+
+_SHORT: set[object] = set()
+
+
+def short(script: Callable[P, Script[T]]) -> Callable[P, Script[T]]:
+    """Mark a script that consists of a few statements which indexes answer: it may run where nothing may take long."""
+    _SHORT.add(script)
+    return script
+
+
+def is_short(script: object) -> bool:
+    """Whether a script is marked so."""
+    return script in _SHORT

@@ -79,7 +79,7 @@ class Journal:
         """Note a request that was answered the ordinary way."""
         notes = notes_of(request)
         received = max(request.content.total_bytes, notes.spliced)
-        kind = kind_of(request.raw_path.partition("?")[0])
+        kind = notes.kind or kind_of(request.raw_path.partition("?")[0])
         if status == 401 and "Authorization" in request.headers:
             self.metrics.add(Count.LOGINS_FAILED)
         self.metrics.request(request.method, kind, status, seconds, received, sent)

@@ -17,9 +17,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from hardtack.registry.errors import StorageFull
+from hardtack.registry.metadata.script import is_short
 from hardtack.registry.metadata.sqlite.ballast import Ballast
 from hardtack.registry.metadata.sqlite.database import connect, prepare
-from hardtack.registry.metadata.sqlite.running import run
+from hardtack.registry.metadata.sqlite.running import run, run_near
 from hardtack.registry.metadata.sqlite.writer import Writer
 
 if TYPE_CHECKING:
@@ -76,11 +77,12 @@ class SqliteDatabase:
 
     async def write(self, script: Callable[P, Script[T]], *values: P.args, **options: P.kwargs) -> T:
         """Run it with what else waits, and one fsync for all."""
-        return await self._writer.do(self._change(script(*values, **options)))
+        return await self._writer.do(self._change(script, *values, **options), short=is_short(script))
 
     async def note(self, script: Callable[P, Script[T]], *values: P.args, **options: P.kwargs) -> T:
         """Run it without an fsync."""
-        return await self._writer.do(self._change(script(*values, **options)), durable=False)
+        change = self._change(script, *values, **options)
+        return await self._writer.do(change, durable=False, short=is_short(script))
 
     async def free(self, script: Callable[P, Script[T]], *values: P.args, **options: P.kwargs) -> T:
         """Run it, with the space held back for it when there is no other."""
@@ -96,8 +98,14 @@ class SqliteDatabase:
     async def renumber(self, keys: Sequence[tuple[str, str]]) -> None:
         """Nothing: the next number is always one more than the largest."""
 
-    def _change(self, script: Script[T]) -> Callable[[sqlite3.Connection], T]:
-        return lambda connection: run(connection, script, self._perform)
+    def _change(
+        self, script: Callable[P, Script[T]], *values: P.args, **options: P.kwargs
+    ) -> Callable[[sqlite3.Connection, bool], T]:
+        def change(connection: sqlite3.Connection, near: bool) -> T:
+            begun = script(*values, **options)
+            return run_near(connection, begun) if near else run(connection, begun, self._perform)
+
+        return change
 
     def _perform(self, effect: Effect) -> None:
         # Runs in the writer's or the browser's thread, which waits inside its transaction until the loop has done it.

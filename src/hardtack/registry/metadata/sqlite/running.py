@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LIMIT = 200
 _LOCKING = (" FOR UPDATE SKIP LOCKED", " FOR UPDATE")
+
+
+class TooLong(Exception):
+    """A script is not for the event loop to run."""
 
 
 @lru_cache(maxsize=1024)
@@ -23,6 +28,26 @@ def _plain(sql: str) -> str:
     for words in _LOCKING:
         sql = sql.removesuffix(words)
     return sql
+
+
+def run_near(connection: sqlite3.Connection, script: Script[T]) -> T:
+    """Run a script in the event loop.
+
+    Raises:
+        TooLong: it has many statements, or wants something else done.
+        what the script raises; sqlite3.Error.
+    """
+    send: Callable[[list[tuple[Any, ...]]], Any] = script.send
+    try:
+        step = next(script)
+        for _ in range(_LIMIT):
+            if type(step) is not tuple:
+                break
+            step = send(connection.execute(_plain(step[0]), step[1]).fetchall())
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    raise TooLong
 
 
 @lru_cache(maxsize=256)
