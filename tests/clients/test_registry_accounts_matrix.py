@@ -53,9 +53,9 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield made
 
 
-def peers(doing: str = "") -> pytest.MarkDecorator:
+def peers(doing: str = "", but: tuple[str, ...] = ()) -> pytest.MarkDecorator:
     """All clients, or those that can do something."""
-    kinds = [peer for peer in PEERS if not doing or doing in peer.can]
+    kinds = [peer for peer in PEERS if (not doing or doing in peer.can) and peer.program not in but]
     return pytest.mark.parametrize("kind", kinds, ids=lambda kind: kind.program)
 
 
@@ -171,6 +171,15 @@ def test_a_robot_that_only_pulls_does_not_push(registry: Stage, kind: type[Peer]
     registry.admin.upload(registry.layouts.other, f"{here}/read")
     well(peer.pull(f"{here}/read:v1"))
     refused(peer.push(f"{here}/read:v2"), f"not allowed to push to {here}/read")
+    matrix.note(peer, "refusals")
+
+
+@peers(but=("docker", "oras"))  # these look for what they have pushed
+def test_a_robot_that_only_pushes_does_not_pull(registry: Stage, kind: type[Peer], matrix: Matrix) -> None:
+    peer, name = registry.logged_in(kind, "pusher"), f"{kind.program}/dropped:v1"
+    well(peer.push(name))
+    assert registry.served(name)
+    refused(peer.pull(name), f"not allowed to pull from {name.removesuffix(':v1')}")
     matrix.note(peer, "refusals")
 
 

@@ -23,6 +23,8 @@ from support.tars import files_tar
 from support.world import take_down
 
 PEERS: tuple[type[Peer], ...] = (Docker, Podman, Skopeo, Buildah, Crane, Oras, Regctl, Tack)
+RIGHTS = {"ci": "write", "reader": "read", "pusher": "push,tag-create,tag-update"}
+"""What the robots of each user are called, and what they may in the user's namespace."""
 P = TypeVar("P", bound=Peer)
 
 
@@ -72,7 +74,7 @@ class Layouts(NamedTuple):
 
 
 class Stage:
-    """A running registry with a user, a token and two robots per client, all of the client's name.
+    """A running registry with a user, a token and robots per client, all of the client's name.
 
     Attributes:
         admin: its admin.
@@ -88,7 +90,7 @@ class Stage:
         self._secrets: dict[str, dict[str, tuple[str, str]]] = {}
 
     def secret(self, user: str, kind: str) -> tuple[str, str]:
-        """What somebody logs in with: a name and a secret, by `password`, `token`, `ci` (writes) or `reader`."""
+        """What somebody logs in with: a name and a secret, by `password`, `token`, or a robot (`RIGHTS`)."""
         if kind == "password":
             return user, password_of(user)
         known = self._secrets.setdefault(user, {})
@@ -99,7 +101,7 @@ class Stage:
     def _make(self, user: str, kind: str) -> tuple[str, str]:
         if kind == "token":
             return user, make_token(self.registry.root, user)[0]
-        rights = (grant(f"{user}/**", "read" if kind == "reader" else "write"),)
+        rights = (grant(f"{user}/**", RIGHTS[kind]),)
 
         async def make(accounts: Accounts) -> tuple[str, str]:
             secret, robot = await accounts.robots.create(SHELL, user, kind, rights)
@@ -186,7 +188,7 @@ class Matrix:
 
     def table(self) -> str:
         lines = [" | ".join(("| client", "version", *self.columns)) + " |", "| --- " * (len(self.columns) + 2) + "|"]
-        for name, version in self._versions.items():
+        for name in (peer.program for peer in PEERS if peer.program in self._versions):
             cells = [str(self._done.get((name, column), "–")) for column in self.columns]
-            lines.append(" | ".join((f"| {name}", version, *cells)) + " |")
+            lines.append(" | ".join((f"| {name}", self._versions[name], *cells)) + " |")
         return "\n".join(lines)
