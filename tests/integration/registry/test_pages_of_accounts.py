@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from hardtack.registry.config.access import OidcSection
+from hardtack.registry.config.document import Config
+from hardtack.registry.config.server import ServerSection
 from hardtack.registry.events.audit import audit
 from hardtack.registry.web.table import ADDRESSES
 from support.our_registry import Answer, Client
@@ -529,3 +533,34 @@ def test_a_page_takes_no_form_that_it_does_not_have(ada: Visitor) -> None:
     assert ada.send("/", "create").status == 405
     assert ada.send("/account", "explode").status == 400
     assert ada.send("/account/new", "create", name="x", more="y" * 600_000).status == 413
+
+
+def test_a_provider_has_a_button_with_its_name(tmp_path: Path) -> None:
+    oidc = OidcSection("https://login.example.org", "registry", name="our <login>")
+    with registry_worker(tmp_path / "root", accounts=True, base=Config(oidc=oidc)) as worker:
+        page = Visitor(worker).page("/login?next=/account")
+        assert "Log in with our <login>" in page.text
+        assert "/oidc/login?next=%2Faccount" in page.links()
+
+
+def test_a_registry_that_is_read_only_takes_no_form(tmp_path: Path) -> None:
+    with registry_worker(tmp_path / "root", accounts=True, base=Config(server=ServerSection(read_only=True))) as worker:
+        account(worker, "ada")
+        visitor = Visitor(worker, "ada")
+        assert "read-only" in visitor.refused("/account/new", "create", 405, name="ada/new").text
+        assert visitor.get("/ada/new").status == 404
+
+
+def test_an_open_registry_has_no_login_and_no_forms(tmp_path: Path) -> None:
+    with registry_worker(tmp_path / "root") as worker:
+        worker.client.push_image("m/app", "v1")
+        nobody = Visitor(worker)
+        for path in ("/", "/m/app", "/m/app:v1", "/m/app/-/history", "/m/app/-/deleted"):
+            page = nobody.page(path)
+            assert "Log in" not in page.text
+            assert not any(attributes.get("method") == "post" for _, attributes in page.tags)
+        for path, page in addresses("m/app").items():
+            if not path.startswith("/m/app") and path != "/":
+                assert nobody.get(path).status == 404, path
+            for do in page.forms:
+                assert nobody.send(path, do, csrf="").status == 405, (path, do)

@@ -35,8 +35,9 @@ def test_a_path_names_a_page(path: str, names: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "path",
     ["/admin/none", "/login/x", "/account/x/y", "/ada/app/-/none", "/ada/app/-/", "/ada/app/-", "/-/settings",
-     "/Ada/app",     "/ada/app:", "/ada/app:a:b", "/ada/app@sha256:0", "/ada/app@", "/../etc", "/ada//app", "/ada/app/-/image",
-     "/ada/../x/-/settings", "/admin/-/settings", "/organisations/a/b", "/v2/x", f"/ada/app:v1@{DIGEST}/-/settings"],
+     "/Ada/app", "/ada/app:", "/ada/app:a:b", "/ada/app@sha256:0", "/ada/app@", "/../etc", "/ada//app",
+     "/ada/app/-/image", "/ada/../x/-/settings", "/admin/-/settings", "/organisations/a/b", "/v2/x",
+     f"/ada/app:v1@{DIGEST}/-/settings"],
 )  # fmt: skip
 def test_other_paths_name_none(path: str) -> None:
     assert ADDRESSES.find(path) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from hardtack.registry.accounts.http import local_path
 from hardtack.registry.web import guards
@@ -25,10 +26,9 @@ async def login(visit: Visit) -> Shown | Done:
     accounts = visit.accounts
     if visit.session is not None:
         return Done("/account/password" if visit.caller.must_change else "/account")
-    return Shown(
-        "login.html",
-        {"next": where, "failure": _failure(visit.query), "has_provider": accounts.oidc is not None},
-    )
+    oidc = visit.service.config.oidc
+    provider = "" if accounts.oidc is None else oidc.name or urlsplit(oidc.issuer).netloc
+    return Shown("login.html", {"next": where, "failure": _failure(visit.query), "provider": provider})
 
 
 def _failure(query: dict[str, str]) -> str:
