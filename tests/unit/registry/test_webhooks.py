@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -53,8 +54,10 @@ class Receiver:
         self.answers: list[int] = []
         self.heard: list[tuple[str, dict[str, object]]] = []
         self.url = ""
+        self.slowness = 0.0
 
     async def handle(self, request: web.Request) -> web.Response:
+        await asyncio.sleep(self.slowness)
         self.heard.append((request.headers["webhook-id"], await request.json()))
         status = self.answers.pop(0) if self.answers else 204
         return web.Response(status=status, headers={"Location": self.url} if status == 302 else {})
@@ -144,6 +147,32 @@ async def test_a_receiver_that_is_gone_is_told_nothing_more(
     await push(database, "a", "v2")
     await dispatcher.round()
     assert len(receiver.heard) == 1
+
+
+async def test_a_slow_receiver_keeps_nobody_else_waiting(
+    database: Database, dispatcher: Dispatcher, receiver: Receiver
+) -> None:
+    webhooks = Webhooks(database)
+    receiver.slowness = 5.0
+    slow, _ = await webhooks.create("**", receiver.url, "ada", ["tag"])
+    for number in range(20):
+        await push(database, "a", f"v{number}")
+    await dispatcher.round()
+    runner = web.AppRunner(web.Application())
+    quick = Receiver()
+    runner.app.router.add_post("/hook", quick.handle)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await webhooks.create("**", f"http://127.0.0.1:{runner.addresses[0][1]}/hook", "ada", ["tag"])
+    await push(database, "a", "w")
+    try:
+        async with asyncio.timeout(3):
+            while not quick.heard:
+                await dispatcher.round()
+    finally:
+        await runner.cleanup()
+    assert receiver.heard == []
+    assert len(await webhooks.deliveries(slow.id, "waiting")) == 21
 
 
 async def test_what_happened_is_told_once_per_webhook_and_kept_for_none(

@@ -2,7 +2,8 @@
 
 A receiver is asked with a time limit, without following redirects, and only at addresses that the filter of outgoing
 requests allows. One that answers 2xx has heard; 410 switches its webhook off; anything else is tried again, ever less
-often, for about a day, and then kept as dead until somebody asks for another try.
+often, for about a day, and then kept as dead until somebody asks for another try. Receivers do not wait for each other:
+each is told a few things at a time, and a round goes on while slow ones take their time.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ log = logging.getLogger("hardtack.registry")
 
 _PAUSE = 1.0
 _TURN = 10.0  # between two attempts to become the one who dispatches
-_AT_ONCE = 16
+_AT_ONCE = 64
+_MOMENT = 0.5  # how long a round waits for what it began
 _KEPT = 14 * 86_400.0
 _TIDY_EVERY = 3600
 
@@ -44,7 +46,7 @@ class Dispatcher:
         self._webhooks = webhooks
         self._session = session
         self._metrics = metrics or Metrics()
-        self._gate = asyncio.Semaphore(_AT_ONCE)
+        self._flying: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Dispatch for ever, when no other process does."""
@@ -59,24 +61,40 @@ class Dispatcher:
 
     async def _serve(self) -> None:
         rounds = 0
-        while True:
-            told = await self.round()
-            if rounds % _TIDY_EVERY == 0:
-                await self._webhooks.forget(_KEPT)
-            rounds += 1
-            if not told:
-                await asyncio.sleep(_PAUSE)
+        try:
+            while True:
+                told = await self.round()
+                if rounds % _TIDY_EVERY == 0:
+                    await self._webhooks.forget(_KEPT)
+                rounds += 1
+                if not told:
+                    await asyncio.sleep(_PAUSE)
+        finally:
+            for task in self._flying.values():
+                task.cancel()
 
     async def round(self) -> int:
-        """Make deliveries of what happened, and try those that are due. Returns how many things were done."""
+        """Make deliveries of what happened, and begin those that are due. Returns how many things that were."""
         made = await self._webhooks.spread()
-        due = await self._webhooks.due()
-        await asyncio.gather(*(self._try(delivery) for delivery in due))
-        return made + len(due)
+        begun = 0
+        for due in await self._webhooks.due():
+            if due.id not in self._flying and len(self._flying) < _AT_ONCE:
+                self._flying[due.id] = asyncio.create_task(self._fly(due))
+                begun += 1
+        if self._flying:
+            await asyncio.wait(self._flying.values(), timeout=_MOMENT)
+        return made + begun
+
+    async def _fly(self, due: Due) -> None:
+        try:
+            await self._try(due)
+        except RegistryError as error:
+            log.warning("what came of a delivery could not be noted: %s", error)  # so it is tried again
+        finally:
+            del self._flying[due.id]
 
     async def _try(self, due: Due) -> None:
-        async with self._gate:
-            status, text = await self._send(due)
+        status, text = await self._send(due)
         now = self._db.now()
         delivered = 200 <= status < 300
         self._metrics.add(Count.WEBHOOKS_DELIVERED if delivered else Count.WEBHOOKS_FAILED)

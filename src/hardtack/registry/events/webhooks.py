@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _URL_LIMIT = 2000
 _PER_REPOSITORY = 1000
 _STATUS_LIMIT = 300
+_EACH = 8  # deliveries to one receiver at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,9 @@ class Webhooks:
         """Make deliveries of events. Returns how many events."""
         return await self._db.free(_spread, self._db.now(), limit)
 
-    async def due(self, limit: int = 50) -> list[Due]:
-        """Deliveries to try now."""
-        return await self._db.read(_due, self._db.now(), limit)
+    async def due(self, limit: int = 200) -> list[Due]:
+        """Deliveries to try now, those that are under way included; a few of each receiver, the oldest."""
+        return await self._db.browse(_due, self._db.now(), limit)
 
     async def tried(self, delivery: str, status: str, state: str, due: float) -> None:
         """Note what came of an attempt, and when the next one is."""
@@ -259,9 +260,12 @@ def drop_events(limit: int) -> Script[int]:
 
 def _due(now: float, limit: int) -> Script[list[Due]]:
     rows = yield (
-        "SELECT d.id, d.webhook, w.url, w.secret, d.body, d.attempts FROM delivery d JOIN webhook w ON w.id = d.webhook"
-        " WHERE d.state = 'waiting' AND d.due <= ? AND w.active = 1 ORDER BY d.due LIMIT ?",
-        (now, limit),
+        "SELECT id, webhook, url, secret, body, attempts FROM"
+        " (SELECT d.id, d.webhook, w.url, w.secret, d.body, d.attempts, d.due,"
+        " row_number() OVER (PARTITION BY d.webhook ORDER BY d.due, d.id) AS place"
+        " FROM delivery d JOIN webhook w ON w.id = d.webhook"
+        " WHERE d.state = 'waiting' AND d.due <= ? AND w.active = 1) waiting WHERE place <= ? ORDER BY due LIMIT ?",
+        (now, _EACH, limit),
     )
     return [Due._make(row) for row in rows]
 
