@@ -213,6 +213,8 @@ def test_webhooks_belong_to_whom_they_are_about(ada: Call, bob: Call, root: Call
     assert (made.status, made.json()["secret"][:6]) == (201, "whsec_")
     number = made.json()["webhook"]["id"]
     assert bob("GET", f"/webhooks/{number}").status == 404
+    refused = bob("POST", "/webhooks", {"pattern": "ada/**", "url": "https://example.org/hook"})
+    assert (refused.status, refused.json()["errors"][0]["message"]) == (403, "not allowed to administer ada/**")
     assert bob("GET", "/webhooks").json() == []
     assert "secret" not in root("GET", f"/webhooks/{number}").json()
     assert ada("PATCH", f"/webhooks/{number}", {"active": False}).json()["active"] is False

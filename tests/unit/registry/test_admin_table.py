@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ from hardtack.registry.admin.endpoints import TABLE
 from hardtack.registry.admin.table import Endpoint, Table
 from hardtack.registry.admin.webhooks import covered
 from hardtack.registry.errors import BadRequest, NameInvalid
+from hardtack.registry.events.payload import KINDS, new_secret
+from hardtack.registry.events.payload import headers as headers_of
 
 
 async def nothing(ask: Any) -> None:
@@ -87,6 +92,18 @@ def test_who_administers_less_than_a_pattern_covers_may_not_have_it(granted: str
 def test_what_is_no_pattern_is_refused(pattern: str) -> None:
     with pytest.raises((BadRequest, NameInvalid)):
         covered(pattern)
+
+
+def test_the_reference_says_how_a_webhook_is_verified() -> None:
+    known: dict[str, Any] = {"base64": base64, "hmac": hmac, "time": time}
+    exec(openapi.reference().split("```python\n")[1].split("```")[0], known)
+    secret, text = new_secret(), '{"type": "push"}'
+    headers = headers_of("msg_1", time.time(), text, secret)
+    assert known["genuine"](headers, text.encode(), secret)
+    assert not known["genuine"](headers, b"{}", secret)
+    assert not known["genuine"](headers, text.encode(), new_secret())
+    assert not known["genuine"](headers_of("msg_1", time.time() - 3600, text, secret), text.encode(), secret)
+    assert all(f"| `{kind}` |" in openapi.reference() for kind in KINDS)
 
 
 def test_the_reference_names_every_endpoint_and_every_type() -> None:

@@ -82,10 +82,47 @@ $ curl -u ada -X POST https://registry.example.org/api/v1/grants \\
     -d '{"holder": "team+ci", "pattern": "team/**", "rights": "write"}'
 ```
 
-Webhooks are signed as Standard Webhooks 1.0 says (`webhook-id`, `webhook-timestamp`, `webhook-signature`): check the
-signature, and forget what you have seen under the same id. A receiver that does not answer 2xx within 15 seconds is
-asked again, ever less often, for about a day; then the delivery is kept as dead and can be retried. 410 switches the
-webhook off.
+## Webhooks
+
+Who administers all that a pattern covers may have a webhook for it. What it is told is a POST such as
+
+```
+{"type": "tag", "timestamp": "2026-11-24T11:18:32.231Z", "data": {"repository": "ada/web", "tag": "v1",
+ "digest": "sha256:0e2a…", "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 559, "actor": "ada"}}
+```
+
+| type | what happened |
+| --- | --- |
+| `push` | a manifest came that the repository did not hold. A pull-through cache tells of what it fetches as well |
+| `tag` | a tag was made, or points at something else |
+| `untag` | a tag was removed |
+| `delete` | a manifest was deleted; its tags went before, with `untag` each |
+| `restore` | a deleted manifest was brought back; its tags follow, with `tag` each |
+| `repository` | a repository was created, or has this name after it was renamed |
+| `drop` | a repository was deleted, or has this name no longer |
+
+`kinds` says which of these; without it, all. A push of an image under a tag is `push` and `tag`; of one that is there
+already, `tag` only. Fields that do not apply are left out.
+
+Webhooks are signed as Standard Webhooks 1.0 says: `webhook-signature` is `v1,` and the HMAC-SHA256, in base64, of
+`webhook-id`, `webhook-timestamp` and the body, joined by dots; the key is what stands after `whsec_` in the secret, out
+of base64. The secret is shown when the webhook is made, and never again.
+
+```python
+def genuine(headers, body: bytes, secret: str) -> bool:
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    right = "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+    recent = abs(time.time() - int(headers["webhook-timestamp"])) < 300
+    return recent and any(hmac.compare_digest(right, one) for one in headers["webhook-signature"].split())
+```
+
+The same delivery may come twice, under the same id. A receiver that does not answer 2xx within `[webhooks] timeout`
+(10 seconds) is asked again, ever less often, for about a day; then the delivery is kept as dead and can be retried. 410
+switches the webhook off. What became of each delivery is in `…/deliveries`. Receivers at private addresses have to be
+allowed under `[network]`; until then their deliveries wait, and their `status` says so.
+
+## Addresses
 
 """
 

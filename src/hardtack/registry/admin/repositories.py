@@ -8,7 +8,7 @@ import msgspec
 
 from hardtack.registry.access import Action
 from hardtack.registry.admin.table import Endpoint
-from hardtack.registry.admin.webhooks import covered
+from hardtack.registry.admin.webhooks import expect_all
 from hardtack.registry.errors import BadRequest, ManifestUnknown, NameInvalid, RepositoryUnknown
 from hardtack.registry.metadata.graves import Grave
 from hardtack.registry.metadata.rows import Tag, TagEvent
@@ -233,7 +233,7 @@ def _governed(ask: Ask) -> str:
     name = check_repository(ask.path["namespace"])
     if "/" in name:
         raise NameInvalid(name, "a namespace is the first component of names")
-    ask.expect(Action.ADMIN, covered(f"{name}/**"))
+    expect_all(ask, f"{name}/**")
     return name
 
 

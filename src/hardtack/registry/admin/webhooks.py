@@ -8,7 +8,7 @@ import msgspec
 
 from hardtack.registry.access import Action
 from hardtack.registry.admin.table import Endpoint
-from hardtack.registry.errors import BadRequest, WebhookUnknown
+from hardtack.registry.errors import BadRequest, Denied, WebhookUnknown
 from hardtack.registry.events.webhooks import Delivery, Webhook, Webhooks
 
 if TYPE_CHECKING:
@@ -41,12 +41,20 @@ class Made(msgspec.Struct):
 
 async def create(ask: Ask) -> Made:
     """Make one."""
-    ask.expect(Action.ADMIN, covered(ask.body.pattern))
+    expect_all(ask, ask.body.pattern)
     webhooks = Webhooks(ask.service.database)
     hook, secret = await webhooks.create(
         ask.body.pattern, ask.body.url, ask.caller.name, ask.body.kinds, ask.body.secret
     )
     return Made(hook, secret)
+
+
+def expect_all(ask: Ask, pattern: str) -> None:
+    """Refuse who does not administer all that a pattern covers. Raises Denied, Unauthorized, BadRequest."""
+    try:
+        ask.expect(Action.ADMIN, covered(pattern))
+    except Denied:
+        raise Denied(Action.ADMIN.value, pattern) from None
 
 
 def covered(pattern: str) -> str:
