@@ -6,7 +6,6 @@ each time.
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,11 +15,8 @@ from hardtack.oci.manifest import Index, Manifest
 from hardtack.registry.errors import RegistryError
 from hardtack.registry.parsing import parsed
 from hardtack.registry.web import views
-from hardtack.registry.web.markdown import render
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
-
     from hardtack.registry.metadata.rows import StoredManifest
     from hardtack.registry.service import Service
 
@@ -41,12 +37,6 @@ class Loader:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._outlines: OrderedDict[tuple[str, str], Outline] = OrderedDict()
-        self._rendering = asyncio.Lock()
-
-    async def readme(self, text: str) -> Markup:
-        """A README as HTML. Text made to be slow takes a second, so it is done beside the loop, one at a time."""
-        async with self._rendering:
-            return await asyncio.to_thread(render, text)
 
     async def manifest(self, repository: str, reference: str) -> tuple[StoredManifest, Manifest | Index] | None:
         """A manifest and its meaning; None when the repository has none or nobody can read it."""
