@@ -67,7 +67,8 @@ async def open_registry(args: Args, create: bool = False) -> AsyncIterator[OpenR
     """Open the registry that `--root` or `--config` names, whether a server runs on it or not.
 
     Args:
-        create: make it when there is none.
+        create: make it when there is none at the place that the command names. Where it names none a registry is
+            not begun: whoever forgets `--config` would have a second one, and an account in the wrong place.
     Raises:
         TackError: there is no registry, or it cannot be opened.
     """
@@ -78,7 +79,8 @@ async def open_registry(args: Args, create: bool = False) -> AsyncIterator[OpenR
             f"cannot open a registry: the Python module {error.name} is missing", "Install hardtack[registry]"
         ) from error
     config = registry_config(args)
-    if not create and not exists(config):
+    named = bool(args.config) or "root" in args.given
+    if not (create and named) and not exists(config):
         raise TackError(
             f"no registry at {config.data.root}", "Name its folder with --root or its configuration with --config"
         )

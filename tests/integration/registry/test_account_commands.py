@@ -79,6 +79,20 @@ def test_users_come_change_and_go(users: Tack, tmp_path: Path) -> None:
     assert "last admin" in refused.err
 
 
+def test_a_registry_is_begun_only_where_the_command_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARDTACK_ROOT", str(tmp_path / "of-tack"))
+    assert main(["registry", "user", "create", "ada", "--no-password"]) == 1
+    assert "--config" in capsys.readouterr().err
+    assert not (tmp_path / "of-tack" / "registry").exists()
+
+
+def test_the_first_user_is_told_what_that_means(tack: Tack) -> None:
+    assert "asks who calls. Nobody administers it yet" in tack("user", "create", "ada", "--no-password").err
+    assert tack("user", "create", "bob", "--no-password").err == ""
+
+
 @pytest.mark.parametrize(
     ("words", "given", "why"),
     [

@@ -216,7 +216,7 @@ async def test_names_are_given_once_and_some_never(accounts: Accounts) -> None:
             await make(accounts, name)
         with pytest.raises(AccountConflict):
             await accounts.organisations.create(SHELL, name, "ada")
-    with pytest.raises(AccountInvalid, match="belongs to the registry"):
+    with pytest.raises(AccountInvalid, match="prefix of an upstream"):
         await make(accounts, "hub")  # the prefix of an upstream
 
 

@@ -37,6 +37,7 @@ def problems(text: str) -> list[str]:
         ("server = 1", "[server]: must be a table"),
         ("[upstream]\nprefix = 'a'", "[[upstream]]: must be a list of tables"),
         ("[[upstream]]\nprefix = 'a'", "[[upstream]] 1 url: is missing"),
+        ("[[upstream]]\nurl = ''", "[[upstream]] 1 url: is missing"),
         ("[server]\nworkers = true", "[server] workers: must be a whole number from 0 to 256"),
         ("[server]\nworkers = 257", "[server] workers: must be a whole number from 0 to 256"),
         ("[server]\nread_only = 1", "[server] read_only: must be true or false"),
@@ -63,6 +64,11 @@ def problems(text: str) -> list[str]:
 )
 def test_a_mistake_is_named_with_its_section_and_key(text: str, said: str) -> None:
     assert any(problem.startswith(said) or said in problem for problem in problems(text)), problems(text)
+
+
+def test_a_mistake_is_told_once() -> None:
+    (said,) = problems("[[upstream]]\nurl = 'docker.io'")
+    assert said == "[[upstream]] 1 url: must be an address that begins with https:// or http://"
 
 
 def test_every_mistake_is_told_at_once() -> None:

@@ -86,3 +86,10 @@ def test_the_start_says_where_who_and_what() -> None:
     guarded = announcement(Settings(config, parse_listen("[::]:0"), mode="accounts"), [("::", 4321)], "abc-def")
     assert "with accounts" in guarded
     assert "password  abc-def" in guarded
+
+
+def test_the_start_names_the_address_that_clients_use() -> None:
+    config = Config(server=ServerSection(url="https://registry.example.org/"), data=DataSection("/data"))
+    said = announcement(Settings(config, parse_listen("127.0.0.1:0")), [("127.0.0.1", 4321)])
+    assert "tack push registry.example.org/NAME:TAG" in said
+    assert "https://registry.example.org/\n" in said

@@ -43,7 +43,8 @@ def run(args: Args, streams: Streams) -> int:
         freed = await _collect(registry)
         return (
             f"{freed.uploads} abandoned uploads, {freed.graves} deleted images, "
-            f"{freed.repositories} empty repositories and {freed.blobs} blobs are gone; {size(freed.size)} are free\n"
+            f"{freed.repositories} empty repositories and {freed.blobs} blobs are gone, "
+            f"which freed {size(freed.size)}\n"
         )
 
     streams.out.write(on_registry(args, work))

@@ -7,7 +7,7 @@ from hardtack.cli.registry_root import WHERE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from typing import Any
 
     from hardtack.cli.parse import Args, Streams
@@ -34,11 +34,14 @@ def run(args: Args, streams: Streams) -> int:
     from hardtack.cli.registry_work import on_registry
     from hardtack.errors import TackError
 
+    def lawless(name: str) -> None:
+        streams.err.write(f"{name}: no rules are for it, so everything stays\n")
+
     async def work(registry: Work) -> None:
         async with registry.database.alone("retention") as ours:
             if not ours and not args.dry_run:
                 raise TackError("the server applies the rules at this moment", "Try again later")
-            async for plan in _plans(args.args, registry):
+            async for plan in _plans(args.args, registry, lawless):
                 for line in _lines(plan, args):
                     streams.out.write(line + "\n")
                 if not args.dry_run:
@@ -50,11 +53,13 @@ def run(args: Args, streams: Streams) -> int:
     return 0
 
 
-async def _plans(names: list[str], registry: Work) -> AsyncIterator[Plan]:
+async def _plans(names: list[str], registry: Work, lawless: Callable[[str], object]) -> AsyncIterator[Plan]:
     for name in names:
         await registry.details(name)
         if (plan := await registry.retention.plan(name)) is not None:
             yield plan
+        else:
+            lawless(name)
     after = ""
     while not names and (page := await registry.retention.repositories(after)):
         for name in page:

@@ -121,18 +121,19 @@ def announcement(settings: Settings, places: list[tuple[str, int]], password: st
     everywhere = host in ("0.0.0.0", "::")
     name = "localhost" if settings.on_loopback or everywhere else _bracketed(host)
     scheme = "https" if settings.config.tls.certificate else "http"
-    page = f"{settings.config.server.url or f'{scheme}://{name}:{port}'}/"
+    url = settings.config.server.url.rstrip("/") or f"{scheme}://{name}:{port}"
     lines = [
         f"The registry listens on {', '.join(f'{_bracketed(place)}:{number}' for place, number in places)}",
-        f"  page     {page}",
-        f"  push     tack push {name}:{port}/NAME:TAG",
+        f"  page     {url}/",
+        f"  push     tack push {url.partition('://')[2]}/NAME:TAG",
         f"  access   {_access(settings)}",
         f"  data     {described(settings.config)}",
         f"  workers  {settings.workers}, until ctrl-c or SIGTERM",
     ]
     if password:
         lines += [
-            "This is its first start with accounts. Log in to its pages and choose a password; this is shown only now:",
+            "This is its first start with accounts. Log in to its pages and choose a password, or set one by",
+            "`tack registry user passwd admin`. This one is shown only now:",
             "  user      admin",
             f"  password  {password}",
         ]

@@ -60,12 +60,22 @@ def _create(args: Args, streams: Streams) -> int:
     (name,) = args.args
     secret = "" if args.no_password else password(args, name, streams)
 
-    async def work(accounts: Accounts, by: By) -> Account:
-        return await accounts.users.create(by, name, secret, args.full_name, args.email, args.admin, args.one_time)
+    async def work(accounts: Accounts, by: By) -> bool:
+        first = not await accounts.users.all(limit=1)
+        await accounts.users.create(by, name, secret, args.full_name, args.email, args.admin, args.one_time)
+        return first
 
-    administer(args, work, create=True)
+    first = administer(args, work, create=True)
     streams.out.write(f"{secret if args.generate else name}\n")
+    if first:
+        streams.err.write(_of_the_first(name, args.admin))
     return 0
+
+
+def _of_the_first(name: str, admin: bool) -> str:
+    """What whoever makes the first user should know."""
+    nobody = "" if admin else f" Nobody administers it yet: tack registry user edit {name} --admin"
+    return f"This is the registry's first user. From its next start on it asks who calls.{nobody}\n"
 
 
 def _ls(args: Args, streams: Streams) -> int:

@@ -30,8 +30,10 @@ def check_account(name: str, reserved: frozenset[str] = frozenset()) -> str:
         AccountInvalid: it is outside the grammar, longer than 64 characters, or reserved.
     """
     _check(name, "name")
-    if name in OWN or name in reserved:
-        raise AccountInvalid(f'the name "{name}" belongs to the registry itself')
+    if name in OWN:
+        raise AccountInvalid(f'the name "{name}" belongs to the registry itself', "Choose another")
+    if name in reserved:
+        raise AccountInvalid(f'the name "{name}" is the prefix of an upstream', "Choose another")
     return name
 
 

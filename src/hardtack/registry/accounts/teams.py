@@ -117,7 +117,10 @@ def _add(by: By, organisation: str, name: str, user: str, now: float) -> Script[
         member,
     )
     if not known:
-        raise AccountConflict(f"{user} is no member of {organisation}", "Make them one first")
+        raise AccountConflict(
+            f"{user} is no member of {organisation}",
+            f"Make them one first: tack registry org add-member {organisation} {user}",
+        )
     yield (
         "INSERT INTO team_member (team, account) VALUES (?, ?) ON CONFLICT (team, account) DO NOTHING",
         (identity, member),

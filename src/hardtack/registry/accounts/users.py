@@ -132,7 +132,7 @@ def take_name(name: str) -> Script[None]:
     if row is None:
         return
     if row[1] != FORMER:
-        raise AccountConflict(f"the name {name} is taken by {_article(row[1])}")
+        raise AccountConflict(f"the name {name} is taken by {_article(row[1])}", "Choose another")
     if (yield from owns_repositories(name)):
         raise AccountConflict(
             f"the name {name} was somebody else's, whose repositories are still there",

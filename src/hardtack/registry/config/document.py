@@ -134,7 +134,7 @@ class _Reader:
         for key, given in value.items():
             self._key(table, where, key, given, values)
         for key, one in table.items():
-            if one.required and not values.get(key):
+            if one.required and not values.get(key) and (key in values or key not in value):
                 self.tell(where, key, "is missing")
         made = section(**values)
         if len(self.problems) == before and hasattr(made, "problems"):

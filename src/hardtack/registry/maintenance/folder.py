@@ -55,6 +55,8 @@ class BackupFolder:
             StorageFull, StorageBroken
         """
         try:
+            if os.path.exists(path) and not os.path.isdir(path):
+                raise InTheWay(f"{path} is no folder", "Name a new or an empty folder, or one of a backup")
             os.makedirs(path, mode=0o700, exist_ok=True)
             if os.listdir(path) and not os.path.exists(f"{path}/{_LOCK}"):
                 raise InTheWay(f"{path} holds something that is no backup", "Name an empty folder, or one of a backup")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 5000
 _WORKERS_AT_MOST = 8
+_HINT = "Give HOST:PORT, as in 127.0.0.1:5000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def parse_listen(text: str) -> tuple[Address, ...]:
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise CannotServe(f'cannot listen on "{text}": {error.strerror or error}') from error
+        raise CannotServe(f'cannot listen on "{text}": {(error.strerror or str(error)).lower()}', _HINT) from error
     addresses = dict.fromkeys(
         Address(socket.AddressFamily(family), str(place[0]), port)
         for family, _, _, _, place in found
@@ -107,11 +108,10 @@ def parse_listen(text: str) -> tuple[Address, ...]:
 
 
 def _host_and_port(text: str) -> tuple[str, int]:
-    hint = "Give HOST:PORT, as in 127.0.0.1:5000"
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
-            raise CannotServe(f'cannot listen on "{text}": the bracket is not closed', hint)
+            raise CannotServe(f'cannot listen on "{text}": the bracket is not closed', _HINT)
         port = rest[1:]
     elif text.count(":") > 1:
         raise CannotServe(f'cannot listen on "{text}": an IPv6 address goes into brackets', "Write [::1]:5000")
@@ -120,5 +120,5 @@ def _host_and_port(text: str) -> tuple[str, int]:
     if not port:
         return host, DEFAULT_PORT
     if not (port.isascii() and port.isdigit()) or int(port[:6]) > 65535:
-        raise CannotServe(f'cannot listen on "{text}": {port[:20]} is no port', hint)
+        raise CannotServe(f'cannot listen on "{text}": {port[:20]} is no port', _HINT)
     return host, int(port)
