@@ -1,6 +1,6 @@
 """What the registry refuses or cannot do, each with its facts as attributes.
 
-`code` is the distribution specification's word for it; the HTTP status belongs to the edge, `api/errors.py`.
+`code` is the distribution specification's word for it; the HTTP status belongs to the edge, `api/answers.py`.
 
 Source: OCI distribution-spec 1.1, "Error Codes".
 """

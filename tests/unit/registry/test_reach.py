@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hardtack.registry.access import READ, WRITE, Action, Caller, Claims, Grant, Visibility, lists
 from hardtack.registry.errors import SettingInvalid
 from hardtack.registry.patterns import check_patterns, covering
-from hardtack.registry.reach import EVERYTHING, Span, reach
+from hardtack.registry.repositories.reach import EVERYTHING, Span, reach
 
 _PARTS = st.lists(st.sampled_from(["a", "b", "a-b", "a.b", "0", "z"]), min_size=1, max_size=3).map("/".join)
 _PATTERNS = st.one_of(st.just("**"), _PARTS, _PARTS.map("{}/**".format), _PARTS.map("{}/*".format))

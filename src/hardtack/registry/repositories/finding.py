@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from hardtack.registry.access import lists
 from hardtack.registry.metadata.reading import literal
-from hardtack.registry.reach import EVERYTHING, reach
+from hardtack.registry.repositories.reach import EVERYTHING, reach
 from hardtack.registry.repositories.rows import Listed
 
 if TYPE_CHECKING:
     from hardtack.registry.access import Caller
     from hardtack.registry.metadata.script import Rows, Script
-    from hardtack.registry.reach import Reach, Span
+    from hardtack.registry.repositories.reach import Reach, Span
 
 _LISTED = (
     "r.summary, (SELECT count(*) FROM tag t WHERE t.repository = r.id),"

@@ -1,4 +1,4 @@
-"""Letting a tag point again at what its history says it has pointed to, as scripts; and for which entries that can be."""
+"""Letting a tag point again at what its history says it has pointed to, as scripts, and which entries allow it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _anybody(tag: str, before: str | None) -> None:
 
 
 class Past(NamedTuple):
-    """Of what tags have pointed to: digests that the repository has, and tags with digests that can be made so again."""
+    """Of what tags have pointed to: digests that the repository has, and tags with digests that can be made again."""
 
     held: frozenset[str]
     returnable: frozenset[tuple[str, str]]

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _LIFE = 60.0  # seconds, when a server says nothing
 _MARGIN = 5.0
 _KEPT = 1000
-_CLIENT = "hardtack"
 
 
 class AskToken(Protocol):
