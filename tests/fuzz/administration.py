@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from fuzz.harness import DIGEST
 from fuzz.wire import ODD, escaped, queries
-from hardtack.registry.admin import accounts, audit, repositories, webhooks
+from hardtack.registry.admin.endpoints import TABLE
 
-_ENDPOINTS = (*accounts.ENDPOINTS, *repositories.ENDPOINTS, *webhooks.ENDPOINTS, *audit.ENDPOINTS)
 _PARAMETER = re.compile(r"\{\w+\}")
 _TEXTS = st.sampled_from(
     [
@@ -56,7 +55,7 @@ def _path(template: str) -> st.SearchStrategy[bytes]:
 def administrations(draw: st.DrawFn, host: str, known: tuple[str, ...]) -> bytes:
     """One request by somebody known, or by nobody."""
     if draw(st.integers(0, 4)):
-        endpoint = draw(st.sampled_from(_ENDPOINTS))
+        endpoint = draw(st.sampled_from(TABLE.endpoints))
         method, address = endpoint.method, b"/api/v1" + draw(_path(endpoint.path))
         names = getattr(endpoint.takes, "__struct_fields__", ()) if endpoint.takes is not None else ()
         body = json.dumps(draw(_body(names)) if draw(st.integers(0, 5)) else draw(_VALUES)).encode()

@@ -226,6 +226,13 @@ def test_what_was_done_is_in_the_audit_log(root: Call, ada: Call) -> None:
     ada("PATCH", "/users/ada", {"title": "Ada L."})
     entries = root("GET", "/audit?who=ada&n=5").json()
     assert (entries[0]["action"], entries[0]["target"], entries[0]["address"]) == ("account.edit", "ada", "127.0.0.1")
+    number = ada("POST", "/webhooks", {"pattern": "ada/**", "url": "https://example.org/hook"}).json()["webhook"]["id"]
+    ada("PATCH", f"/webhooks/{number}", {"active": False})
+    ada("DELETE", f"/webhooks/{number}")
+    done = [(one["action"], one["target"], one["detail"]) for one in root("GET", "/audit?who=ada&n=3").json()]
+    assert done == [(f"webhook.{verb}", "ada/**", str(number)) for verb in ("remove", "disable", "create")]
+    last = root("GET", "/audit?n=2").json()[-1]["id"]
+    assert root("GET", f"/audit?before={last}&n=1").json()[0]["id"] < last
 
 
 @pytest.mark.parametrize(
@@ -237,6 +244,8 @@ def test_what_was_done_is_in_the_audit_log(root: Call, ada: Call) -> None:
         ("POST", "/users", {"name": 5}, 400),
         ("GET", "/users?n=many", None, 400),
         ("GET", "/webhooks/x", None, 400),
+        ("GET", "/audit?before=yesterday", None, 400),
+        ("GET", "/grants?last=-1", None, 400),
         ("GET", "/repositories/UPPER", None, 400),
         ("POST", "/repositories", {"name": "root/x", "readme": "x" * 2_000_000}, 413),
     ],

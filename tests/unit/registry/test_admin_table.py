@@ -13,9 +13,9 @@ import pytest
 
 from hardtack.registry.access import ROLES, Action, Caller, Grant, allowed
 from hardtack.registry.admin import openapi
+from hardtack.registry.admin.ask import covered
 from hardtack.registry.admin.endpoints import TABLE
 from hardtack.registry.admin.table import Endpoint, Table
-from hardtack.registry.admin.webhooks import covered
 from hardtack.registry.errors import BadRequest, NameInvalid
 from hardtack.registry.events.payload import KINDS, new_secret
 from hardtack.registry.events.payload import headers as headers_of

@@ -14,9 +14,10 @@ import msgspec
 from hardtack.registry.access import Action, refusal
 from hardtack.registry.accounts.http import is_from_here
 from hardtack.registry.admin import openapi
+from hardtack.registry.admin.ask import Ask, read_query
 from hardtack.registry.admin.endpoints import TABLE
 from hardtack.registry.admin.shapes import plain
-from hardtack.registry.admin.table import PREFIX, Ask, Endpoint, read_query
+from hardtack.registry.admin.table import PREFIX, Endpoint
 from hardtack.registry.api import bodies
 from hardtack.registry.api.answers import failed, reply
 from hardtack.registry.errors import (

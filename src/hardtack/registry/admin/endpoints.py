@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from hardtack.registry.admin import accounts, audit, repositories, webhooks
+from hardtack.registry.admin import audit, grants, organisations, repositories, robots, users, webhooks
 from hardtack.registry.admin.table import Table
 
-TABLE = Table((*accounts.ENDPOINTS, *repositories.ENDPOINTS, *webhooks.ENDPOINTS, *audit.ENDPOINTS))
+TABLE = Table(
+    (
+        *users.ENDPOINTS,
+        *organisations.ENDPOINTS,
+        *robots.ENDPOINTS,
+        *grants.ENDPOINTS,
+        *repositories.ENDPOINTS,
+        *webhooks.ENDPOINTS,
+        *audit.ENDPOINTS,
+    )
+)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hardtack.registry.access import Action
-from hardtack.registry.admin.table import Endpoint
-from hardtack.registry.admin.webhooks import expect_all
+from hardtack.registry.admin.ask import LATEST
+from hardtack.registry.admin.table import BEFORE, LAST, Endpoint, N
 from hardtack.registry.errors import BadRequest, ManifestUnknown, NameInvalid, RepositoryUnknown
 from hardtack.registry.metadata.graves import Grave
 from hardtack.registry.metadata.rows import Tag, TagEvent
@@ -20,7 +20,7 @@ from hardtack.registry.retention.judging import Verdict
 from hardtack.registry.retention.keeper import Retention
 
 if TYPE_CHECKING:
-    from hardtack.registry.admin.table import Ask
+    from hardtack.registry.admin.ask import Ask
 
 
 class NewRepository(msgspec.Struct, forbid_unknown_fields=True):
@@ -149,9 +149,7 @@ async def history(ask: Ask) -> list[TagEvent]:
 async def changes(ask: Ask) -> list[rows.Change]:
     """What became of every tag, latest first."""
     await ask.expect_pull(ask.repository)
-    before = ask.query.get("before", "")
-    last = int(before) if before.isascii() and before.isdigit() and len(before) < 18 else 1 << 62
-    return await _repositories(ask).history(ask.repository, last, ask.limit())
+    return await _repositories(ask).history(ask.repository, ask.position("before", LATEST), ask.limit())
 
 
 async def retention(ask: Ask) -> Judged:
@@ -233,7 +231,7 @@ def _governed(ask: Ask) -> str:
     name = check_repository(ask.path["namespace"])
     if "/" in name:
         raise NameInvalid(name, "a namespace is the first component of names")
-    expect_all(ask, f"{name}/**")
+    ask.expect_all(f"{name}/**")
     return name
 
 
@@ -258,8 +256,6 @@ async def change_namespace(ask: Ask) -> rows.Namespace:
     return await library.get(name)
 
 
-_N = ("n", "at most so many, 100 without it, up to 1000")
-_LAST = ("last", "the name after which the page begins")
 _R = "/repositories/{repository}"
 
 ENDPOINTS = (
@@ -269,7 +265,7 @@ ENDPOINTS = (
         search,
         "Find repositories that one may pull from",
         gives=list[rows.Listed],
-        query=(("q", "part of the name or summary"), _LAST, _N),
+        query=(("q", "part of the name or summary"), LAST, N),
     ),
     Endpoint("POST", "/repositories", create, "Make an empty repository", NewRepository, rows.Details, status=201),
     Endpoint("GET", _R, show, "Show a repository", gives=rows.Details),
@@ -283,14 +279,14 @@ ENDPOINTS = (
         query=(("dry_run", "only say what it would free"),),
     ),
     Endpoint("POST", f"{_R}/-/rename", rename, "Give it another name", NewName, rows.Details),
-    Endpoint("GET", f"{_R}/-/tags", tags, "List tags", gives=list[Tag], query=(_LAST, _N)),
+    Endpoint("GET", f"{_R}/-/tags", tags, "List tags", gives=list[Tag], query=(LAST, N)),
     Endpoint(
         "GET",
         f"{_R}/-/tags/{{tag}}/history",
         history,
         "List what a tag has pointed to",
         gives=list[TagEvent],
-        query=(_N,),
+        query=(N,),
     ),
     Endpoint(
         "GET",
@@ -298,7 +294,7 @@ ENDPOINTS = (
         changes,
         "List what became of every tag",
         gives=list[rows.Change],
-        query=(("before", "the number before which the page begins"), _N),
+        query=(BEFORE, N),
     ),
     Endpoint("GET", f"{_R}/-/retention", retention, "Say what the rules would let go, and why", gives=Judged),
     Endpoint(
@@ -310,13 +306,13 @@ ENDPOINTS = (
         query=(("of", "a tag or a digest; the whole repository without it"),),
     ),
     Endpoint("GET", f"{_R}/-/manifests/{{reference}}/freed", freed, "Say what deleting it frees", gives=rows.Freed),
-    Endpoint("GET", f"{_R}/-/deleted", deleted, "List what can be brought back", gives=list[Grave], query=(_N,)),
+    Endpoint("GET", f"{_R}/-/deleted", deleted, "List what can be brought back", gives=list[Grave], query=(N,)),
     Endpoint("POST", f"{_R}/-/deleted/{{reference}}/restore", restore, "Bring it back", gives=rows.Restored),
     Endpoint("DELETE", f"{_R}/-/deleted/{{reference}}", forget, "Let its space go now"),
     Endpoint("GET", f"{_R}/-/why/{{digest}}", why_here, "Say what keeps a content here", gives=list[why.Chain]),
     Endpoint("GET", "/why/{digest}", why_anywhere, "Say what keeps a content; for admins", gives=list[why.Chain]),
     Endpoint(
-        "GET", "/namespaces", namespaces, "List namespaces; for admins", gives=list[rows.Namespace], query=(_LAST, _N)
+        "GET", "/namespaces", namespaces, "List namespaces; for admins", gives=list[rows.Namespace], query=(LAST, N)
     ),
     Endpoint("GET", "/namespaces/{namespace}", namespace, "Show a namespace", gives=rows.Namespace),
     Endpoint(

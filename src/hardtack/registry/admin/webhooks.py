@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hardtack.registry.access import Action
-from hardtack.registry.admin.table import Endpoint
-from hardtack.registry.errors import BadRequest, Denied, WebhookUnknown
+from hardtack.registry.access import Action, allowed
+from hardtack.registry.admin.ask import covered
+from hardtack.registry.admin.table import Endpoint, N
+from hardtack.registry.errors import BadRequest, WebhookUnknown
 from hardtack.registry.events.webhooks import Delivery, Webhook, Webhooks
 
 if TYPE_CHECKING:
-    from hardtack.registry.admin.table import Ask
+    from hardtack.registry.admin.ask import Ask
 
 _STATES = ("", "waiting", "delivered", "dead")
 
@@ -41,38 +42,13 @@ class Made(msgspec.Struct):
 
 async def create(ask: Ask) -> Made:
     """Make one."""
-    expect_all(ask, ask.body.pattern)
+    ask.expect_all(ask.body.pattern)
     webhooks = Webhooks(ask.service.database)
     hook, secret = await webhooks.create(
         ask.body.pattern, ask.body.url, ask.caller.name, ask.body.kinds, ask.body.secret
     )
+    await ask.note("webhook.create", hook.pattern, str(hook.id))
     return Made(hook, secret)
-
-
-def expect_all(ask: Ask, pattern: str) -> None:
-    """Refuse who does not administer all that a pattern covers. Raises Denied, Unauthorized, BadRequest."""
-    try:
-        ask.expect(Action.ADMIN, covered(pattern))
-    except Denied:
-        raise Denied(Action.ADMIN.value, pattern) from None
-
-
-def covered(pattern: str) -> str:
-    """A name that a pattern covers and that no narrower grant can: who administers it administers all of them.
-
-    Raises:
-        BadRequest: the pattern is neither a name nor one with `**` or `*` at its end.
-    """
-    from hardtack.registry.names import check_repository
-
-    if pattern == "**":
-        return ""
-    for ending, deepest in (("/**", "/*/*"), ("/*", "/*")):
-        if pattern.endswith(ending):
-            return check_repository(pattern[: -len(ending)]) + deepest
-    if "*" in pattern:
-        raise BadRequest('a pattern is a repository, or ends in "/*" or "/**", or is "**"')
-    return check_repository(pattern)
 
 
 async def _own(ask: Ask) -> Webhook:
@@ -85,8 +61,6 @@ async def _own(ask: Ask) -> Webhook:
 
 
 def _administers(ask: Ask, hook: Webhook) -> bool:
-    from hardtack.registry.access import allowed
-
     return allowed(ask.caller, Action.ADMIN, covered(hook.pattern))
 
 
@@ -109,6 +83,7 @@ async def switch(ask: Ask) -> Webhook:
     hook = await _own(ask)
     webhooks = Webhooks(ask.service.database)
     await webhooks.switch(hook.id, ask.body.active)
+    await ask.note("webhook.enable" if ask.body.active else "webhook.disable", hook.pattern, str(hook.id))
     return await webhooks.webhook(hook.id)
 
 
@@ -117,6 +92,7 @@ async def remove(ask: Ask) -> None:
     ask.expect_somebody()
     hook = await _own(ask)
     await Webhooks(ask.service.database).remove(hook.id)
+    await ask.note("webhook.remove", hook.pattern, str(hook.id))
 
 
 async def deliveries(ask: Ask) -> list[Delivery]:
@@ -136,8 +112,6 @@ async def again(ask: Ask) -> None:
     await Webhooks(ask.service.database).again(hook.id, ask.path["delivery"])
 
 
-_N = ("n", "at most so many, 100 without it, up to 1000")
-
 ENDPOINTS = (
     Endpoint(
         "GET", "/webhooks", every, "List webhooks", gives=list[Webhook], query=(("pattern", "only those of a pattern"),)
@@ -152,7 +126,7 @@ ENDPOINTS = (
         deliveries,
         "List what it was told and is to be told",
         gives=list[Delivery],
-        query=(("state", "waiting, delivered or dead"), _N),
+        query=(("state", "waiting, delivered or dead"), N),
     ),
     Endpoint("POST", "/webhooks/{webhook}/deliveries/{delivery}/retry", again, "Try a delivery once more"),
 )

@@ -71,6 +71,7 @@ async def switch(visit: Visit) -> Done:
     """Switch it on or off."""
     hook = await _own(visit)
     await _library(visit).switch(hook.id, not hook.active)
+    await visit.note("webhook.disable" if hook.active else "webhook.enable", visit.name, str(hook.id))
     return Done(_here(visit), "saved")
 
 
