@@ -67,8 +67,9 @@ async def open_registry(args: Args, create: bool = False) -> AsyncIterator[OpenR
     """Open the registry that `--root` or `--config` names, whether a server runs on it or not.
 
     Args:
-        create: make it when there is none at the place that the command names. Where it names none a registry is
-            not begun: whoever forgets `--config` would have a second one, and an account in the wrong place.
+        create: make it when there is none at the place that the command or its configuration names. Where neither does
+            none is begun: whoever forgets `--config`, or serves with another HARDTACK_ROOT than a shell has, would
+            have a second registry, and the account in the wrong one.
     Raises:
         TackError: there is no registry, or it cannot be opened.
     """
@@ -79,10 +80,11 @@ async def open_registry(args: Args, create: bool = False) -> AsyncIterator[OpenR
             f"cannot open a registry: the Python module {error.name} is missing", "Install hardtack[registry]"
         ) from error
     config = registry_config(args)
-    named = bool(args.config) or "root" in args.given
+    named = "root" in args.given or config.data.root != registry_root(args)
     if not (create and named) and not exists(config):
         raise TackError(
-            f"no registry at {config.data.root}", "Name its folder with --root or its configuration with --config"
+            f"no registry at {config.data.root}",
+            "Name its folder with --root or [data] root, or its configuration with --config",
         )
     prepare_stores(config)
     async with open_stores(config) as (database, blobs):

@@ -83,9 +83,15 @@ def test_a_registry_is_begun_only_where_the_command_says(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HARDTACK_ROOT", str(tmp_path / "of-tack"))
-    assert main(["registry", "user", "create", "ada", "--no-password"]) == 1
-    assert "--config" in capsys.readouterr().err
-    assert not (tmp_path / "of-tack" / "registry").exists()
+    (tmp_path / "without.toml").write_text("[server]\nworkers = 1\n")
+    (tmp_path / "with.toml").write_text("[data]\nroot = 'here'\n")
+    create = ["registry", "user", "create", "ada", "--no-password"]
+    for words in (create, [*create, "--config", str(tmp_path / "without.toml")]):
+        assert main(words) == 1
+        assert "[data] root" in capsys.readouterr().err
+        assert not (tmp_path / "of-tack" / "registry").exists()
+    assert main([*create, "--config", str(tmp_path / "with.toml")]) == 0
+    assert (tmp_path / "here").exists()
 
 
 def test_the_first_user_is_told_what_that_means(tack: Tack) -> None:
