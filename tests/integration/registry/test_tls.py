@@ -94,6 +94,58 @@ def test_a_large_blob_goes_in_and_out_by_curl(registry: OurRegistry, authority: 
     assert curl(authority, "-I", blob).stdout.startswith(b"HTTP/1.1 200")
 
 
+def begun(registry: OurRegistry, authority: Authority, head: str, data: bytes) -> ssl.SSLSocket:
+    """A connection on which the beginning of a request was sent, in pieces of many sizes and with pauses."""
+    host, port = registry.host.split(":")
+    sock = authority.trust.wrap_socket(socket.create_connection((host, int(port)), 20), server_hostname="127.0.0.1")
+    sock.sendall(f"{head} HTTP/1.1\r\nHost: {registry.host}\r\n".encode())
+    sock.sendall(b"Content-Length: 12000000\r\n\r\n")
+    sent, size = 0, 1
+    while sent < len(data):
+        sock.sendall(data[sent : sent + size])
+        sent, size = sent + size, size * 3 % 700_001 + 1
+        if sent < 100_000 or size % 10 == 0:
+            time.sleep(0.005)
+    return sock
+
+
+def test_a_large_body_in_pieces_is_stored_as_it_was_sent_and_the_answer_ends_the_connection(
+    registry: OurRegistry, authority: Authority
+) -> None:
+    data = os.urandom(12_000_000)
+    location = registry.client("POST", "/v2/tls/pieces/blobs/uploads/").headers["location"]
+    with begun(registry, authority, f"PUT {location}?digest={Digest.of(data)}", data) as sock:
+        began, said = time.monotonic(), b""
+        while more := sock.recv(65536):
+            said += more
+        assert said.startswith(b"HTTP/1.1 201")
+        assert time.monotonic() - began < 5
+    assert registry.client("GET", f"/v2/tls/pieces/blobs/{Digest.of(data)}").body == data
+
+
+def test_a_large_body_that_is_cut_is_gone_on_with(registry: OurRegistry, authority: Authority) -> None:
+    data = os.urandom(12_000_000)
+    location = registry.client("POST", "/v2/tls/cut/blobs/uploads/").headers["location"]
+    with begun(registry, authority, f"PATCH {location}", data[:7_000_000]) as sock:
+        sock.shutdown(socket.SHUT_WR)
+        end, held = time.monotonic() + 10, ""
+        while held != "0-6999999":
+            assert time.monotonic() < end, held
+            time.sleep(0.02)
+            held = registry.client("GET", location).headers["range"]
+    ended = registry.client("PUT", f"{location}?digest={Digest.of(data)}", data[7_000_000:])
+    assert ended.status == 201
+    assert registry.client("GET", f"/v2/tls/cut/blobs/{Digest.of(data)}").body == data
+
+
+def test_a_large_body_with_another_digest_is_refused_and_the_client_hears_of_it(
+    registry: OurRegistry, authority: Authority
+) -> None:
+    location = registry.client("POST", "/v2/tls/wrong/blobs/uploads/").headers["location"]
+    with begun(registry, authority, f"PUT {location}?digest={Digest.of(b'')}", bytes(12_000_000)) as sock:
+        assert sock.recv(65536).startswith(b"HTTP/1.1 400")
+
+
 def test_an_image_is_pulled_over_a_kept_connection(registry: OurRegistry, authority: Authority) -> None:
     registry.client.push_image("tls/image", "v1")
     kept = Client(registry.host, keep=True, trust=authority.trust)

@@ -1,4 +1,5 @@
-"""Large bodies of known length go from the socket to the disk inside the kernel; hashing reads them from its cache.
+"""Large bodies of known length go from the socket to the disk inside the kernel, or out of TLS by way of a thread;
+hashing reads them from the kernel's cache.
 
 aiohttp is taken aside for the rest of the body: it stops reading, what it has read is written first, and afterwards
 the connection is closed, since its parser did not see the bytes go by. Large blobs are few, so that costs nothing.
@@ -8,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hardtack.registry.api import bodies
+from hardtack.registry.api.unsealing import Sealed
 from hardtack.registry.errors import RegistryError
 from hardtack.registry.sender import notes_of
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from aiohttp import StreamReader, web
 
     from hardtack.registry.blobs.interface import Appender
+    from hardtack.registry.blobs.splicing import Source
     from hardtack.registry.service import Call
 
 _LARGE = 4 << 20
@@ -42,12 +46,19 @@ async def drained(call: Call, appender: Appender, length: int | None) -> bool:
     early = _taken_so_far(request.content)
     transport.pause_reading()  # only now: taking what was read has it resumed; in between nothing more can arrive
     descriptor = os.dup(transport.get_extra_info("socket").fileno())
+    sealed = Sealed.of(transport)
     try:
         bodies.go_on(request)
         if early:
             await appender.write(early)
-        await _splice(appender, descriptor, length - len(early), call.service.limits.body_idle)
+        source: Source = descriptor
+        if sealed is not None:
+            await sealed.take_over()
+            source = partial(sealed.into, descriptor)
+        await _splice(appender, source, descriptor, length - len(early), call.service.limits.body_idle)
     except RegistryError:
+        if sealed is not None:
+            sealed.give_back()
         transport.resume_reading()  # so that aiohttp throws the rest away and the client hears what is wrong
         raise
     except BaseException:
@@ -55,6 +66,8 @@ async def drained(call: Call, appender: Appender, length: int | None) -> bool:
         raise
     finally:
         os.close(descriptor)
+    if sealed is not None:
+        sealed.give_back()
     close_after(request)
     notes_of(request).spliced = length
     request.content.feed_eof()
@@ -75,13 +88,13 @@ def close_after(request: web.BaseRequest) -> None:
 
 
 def _is_plain(request: web.BaseRequest) -> bool:
-    """Whether the body is exactly what comes through the socket."""
+    """Whether the body is exactly what comes through the socket, or through TLS that can be taken over."""
     transport = request.transport
     content = request.content
     return (
         transport is not None
         and not transport.is_closing()
-        and transport.get_extra_info("sslcontext") is None
+        and (transport.get_extra_info("sslcontext") is None or Sealed.of(transport) is not None)
         and transport.get_extra_info("socket") is not None
         and "Transfer-Encoding" not in request.headers
         and content.total_bytes <= _UNPAUSED
@@ -90,9 +103,9 @@ def _is_plain(request: web.BaseRequest) -> bool:
     )
 
 
-async def _splice(appender: Appender, descriptor: int, count: int, idle: float) -> None:
+async def _splice(appender: Appender, source: Source, descriptor: int, count: int, idle: float) -> None:
     while count:
-        moved = await appender.splice(descriptor, min(count, _STEP))
+        moved = await appender.splice(source, min(count, _STEP))
         if moved is None:
             raise ConnectionResetError("the client went away")
         count -= moved

@@ -15,10 +15,12 @@ from hardtack.registry.blobs.threads import settled
 from hardtack.registry.errors import DigestInvalid, RegistryError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from concurrent.futures import Future
 
     from hardtack.oci.digest import Digest
     from hardtack.registry.blobs.files import FileBlobs
+    from hardtack.registry.blobs.splicing import Mover, Source
 
 BATCH = 1 << 20
 _SMALL = 128 << 10
@@ -51,7 +53,7 @@ class FileAppender:
         self._waiting: list[bytes] = []
         self._waiting_size = 0
         self._flush: asyncio.Future[Any] | None = None
-        self._splicer: Splicer | None = None
+        self._splicer: Mover | None = None
         self._buffer = memoryview(b"")
         self.offset = offset
         self.running = running
@@ -90,18 +92,18 @@ class FileAppender:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
 
-    def _hash(self, batch: list[bytes]) -> None:
+    def _hash(self, batch: Sequence[bytes | memoryview]) -> None:
         if self.running is not None:
             update = self.running.hash.update
             for chunk in batch:
                 update(chunk)
             self.running.offset += sum(map(len, batch))
 
-    async def splice(self, source: int, count: int) -> int | None:
+    async def splice(self, source: Source, count: int) -> int | None:
         if self._splicer is None:
             await self._hand_over()
             await self._landed()
-            self._splicer = Splicer(source, self._descriptor)
+            self._splicer = Splicer(source, self._descriptor) if isinstance(source, int) else source(self._descriptor)
             self._buffer = memoryview(bytearray(_REREAD))
         try:
             moved = await self._blobs.run(self._pump, self._splicer, count)
@@ -111,7 +113,7 @@ class FileAppender:
         self.offset += moved or 0
         return moved
 
-    def _pump(self, splicer: Splicer, count: int) -> int | None:
+    def _pump(self, splicer: Mover, count: int) -> int | None:
         """Splice piece after piece while another thread hashes the one before."""
         total = 0
         hashing: Future[None] | None = None
@@ -122,7 +124,10 @@ class FileAppender:
                     return total or moved
                 if hashing is not None:
                     hashing.result()
-                hashing = self._blobs.hashers.submit(self._hash_file, self.offset + total, moved)
+                if splicer.seen is None:
+                    hashing = self._blobs.hashers.submit(self._hash_file, self.offset + total, moved)
+                else:
+                    hashing = self._blobs.hashers.submit(self._hash, [splicer.seen])
                 total += moved
             return total
         finally:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from hardtack.oci.digest import Digest
+    from hardtack.registry.blobs.splicing import Source
 
 
 class OpenBlob(Protocol):
@@ -60,11 +61,11 @@ class Appender(Protocol):
         """
         ...
 
-    async def splice(self, source: int, count: int) -> int | None:
+    async def splice(self, source: Source, count: int) -> int | None:
         """Append bytes straight from a socket, where the storage `can_splice`.
 
         Args:
-            source: its descriptor, non-blocking, the same in every call.
+            source: its descriptor, non-blocking, or what stands for it; the same in every call.
             count: at most so many.
         Returns:
             How many came; 0 when none are there yet, None when there will be no more.

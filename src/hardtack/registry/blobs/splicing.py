@@ -11,19 +11,49 @@ import errno
 import fcntl
 import os
 import select
+from collections.abc import Callable
+from typing import Protocol
 
 SUPPORTED = hasattr(os, "splice")
 _PIPE = 1 << 20
 _MILLISECONDS = 2
 
 
+class Mover(Protocol):
+    """Moves bytes from a connection to a file. Close it.
+
+    Attributes:
+        seen: what was moved last, until the move after the next; None when it went past this process.
+    """
+
+    seen: memoryview | None
+
+    def move(self, count: int) -> int | None:
+        """Move what there is, up to `count` bytes; blocks for the disk, and for the connection a moment at most.
+
+        Returns:
+            How many bytes were moved, which is 0 when none are there yet; None when there will be no more.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what it has opened."""
+        ...
+
+
+Source = int | Callable[[int], Mover]
+"""A socket's descriptor, or what makes the mover to a file."""
+
+
 class Splicer:
-    """A pipe between a socket and a file. Close it.
+    """See `Mover`: a pipe between a socket and a file. Close it.
 
     Args:
         source: a non-blocking socket's descriptor.
         target: a file's descriptor, positioned where the bytes go.
     """
+
+    seen: memoryview | None = None
 
     def __init__(self, source: int, target: int) -> None:
         self._source = source
@@ -35,16 +65,10 @@ class Splicer:
             pass  # a smaller pipe takes more calls and does the same
 
     def close(self) -> None:
-        """Let go of the pipe."""
         os.close(self._out)
         os.close(self._in)
 
     def move(self, count: int) -> int | None:
-        """Move what there is, up to `count` bytes; blocks for the disk, and for the socket a moment at most.
-
-        Returns:
-            How many bytes were moved, which is 0 when none are there yet; None when there will be no more.
-        """
         taken = self._take(count)
         if taken:
             self._put(taken)

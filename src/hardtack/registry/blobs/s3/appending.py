@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hardtack.registry.blobs.s3.gathering import Memory
     from hardtack.registry.blobs.s3.pieces import Piece
     from hardtack.registry.blobs.s3.uploads import UploadState
+    from hardtack.registry.blobs.splicing import Source
 
 log = logging.getLogger("hardtack.registry")
 
@@ -91,7 +92,7 @@ class S3Appender:
         while count := self._waiting.due(self.offset - self._waiting.size):
             await self._cut(count)
 
-    async def splice(self, source: int, count: int) -> int | None:
+    async def splice(self, source: Source, count: int) -> int | None:
         raise NotImplementedError("bytes for an object store pass through memory")
 
     async def _merge(self) -> None:
