@@ -212,6 +212,7 @@ def test_the_shell_works_beside_a_server(tmp_path: Path) -> None:
         assert f"a/b: manifest {first} goes: all its tags go (frees 5" in told
         assert client("GET", "/v2/a/b/manifests/v1").status == 200
         assert tack("retention") == "a/b: 1 tags, 1 manifests gone\n"
+        assert tack("retention", "--dry-run", "a/b") == "a/b: nothing would go\n"
         assert client("GET", "/v2/a/b/manifests/v1").status == 404
         assert str(first) in tack("repo", "deleted", "a/b")
         tack("repo", "restore", "a/b", "v1")

@@ -86,6 +86,8 @@ def _lines(plan: Plan, args: Args) -> Iterator[str]:
         yield f"{plan.repository}: {what} {fate}: {entry['reason']}{frees}"
     if entries:
         yield f"{plan.repository}: {size(sum(plan.sizes))} would be freed"
+    elif args.args:
+        yield f"{plan.repository}: nothing would go"
 
 
 def _entries(plan: Plan) -> Iterator[dict[str, Any]]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hardtack.registry.metadata.script import Script
     from hardtack.registry.service import Service
 
+_NOT_FOR_ALL = "these figures are not for everybody. Send [server] metrics_token as a Bearer token, or call as an admin"
 _PATIENCE = 5.0
 _FRESH = 1.0
 
@@ -59,7 +60,7 @@ class Probes:
         if path == "/readyz":
             return await self._ready(request)
         if not await self._trusted(request):
-            return _json(403, {"errors": [{"code": "DENIED", "message": "these figures are not for everybody"}]})
+            return _json(403, {"errors": [{"code": "DENIED", "message": _NOT_FOR_ALL}]})
         body, content_type = await self._exposition.text(request.headers.get("Accept", ""))
         return reply(200, {"Cache-Control": "no-store"}, body, content_type)
 
