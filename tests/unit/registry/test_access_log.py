@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from hardtack.registry.config.server import ServerSection
 from hardtack.registry.metrics import BUCKETS, Board, Count, Level, Metrics
 from hardtack.registry.server.access_log import line, shown
-from hardtack.registry.server.exposition import _Collected
+from hardtack.registry.server.exposition import _STORED, _Collected
 from hardtack.registry.server.logs import set_up
 
 
@@ -85,6 +86,13 @@ def test_every_figure_can_be_written() -> None:
     assert 'request_seconds_bucket{kind="manifest",le="0.001"} 0.0' in text
     assert 'request_seconds_bucket{kind="manifest",le="0.005"} 1.0' in text
     assert "hardtack_registry_blobs 3.0" in text
+
+
+def test_every_figure_is_explained() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "registry" / "operation.md").read_text()
+    counted = [f"{count.value[0]}_total" for count in Count]
+    for name in (*counted, *(level.value[0] for level in Level), *_STORED):
+        assert f"`{name}`" in page, name
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

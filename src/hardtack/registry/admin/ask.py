@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from hardtack.registry.accounts.accounts import Accounts
     from hardtack.registry.service import Service
 
-LATEST = 1 << 62
-"""A position after every number."""
 _PAGE, _PAGE_LIMIT = 100, 1000
 
 

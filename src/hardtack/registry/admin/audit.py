@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hardtack.registry.admin.ask import LATEST
 from hardtack.registry.admin.table import BEFORE, Endpoint, N
 from hardtack.registry.events.audit import Entry, entries
+from hardtack.registry.metadata.rows import LATEST
 
 if TYPE_CHECKING:
     from hardtack.registry.admin.ask import Ask

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hardtack.registry.access import Action
-from hardtack.registry.admin.ask import LATEST
 from hardtack.registry.admin.table import BEFORE, LAST, Endpoint, N
 from hardtack.registry.errors import BadRequest, ManifestUnknown, NameInvalid, RepositoryUnknown
 from hardtack.registry.metadata.graves import Grave
-from hardtack.registry.metadata.rows import Tag, TagEvent
+from hardtack.registry.metadata.rows import LATEST, Tag, TagEvent
 from hardtack.registry.names import check_repository, check_tag
 from hardtack.registry.repositories import rows, why
 from hardtack.registry.repositories.store import Namespaces, Repositories

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from hardtack.oci.digest import Digest
 
+LATEST = 1 << 62
+"""A number after those of all entries: a list that begins before it begins with the latest."""
+
 
 class StoredManifest(NamedTuple):
     """A manifest as it was pushed, and who may see its repository without having been granted it."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hardtack.registry.errors import SettingInvalid
 from hardtack.registry.metadata.changes import PRIVATE
+from hardtack.registry.metadata.rows import LATEST
 from hardtack.registry.names import check_repository
 from hardtack.registry.repositories import finding, moving, preview, pulls, restoring, settings, why
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from hardtack.registry.repositories.rows import Change, Details, Freed, Listed, Namespace, Pulled, Settings
 
 _STEP = 500
-_LAST = 1 << 62
 
 
 class Repositories:
@@ -102,7 +102,7 @@ class Repositories:
         """Every chain that keeps a content, in one repository or (for administrators) anywhere."""
         return await self._db.browse(why.why, digest, repository, limit)
 
-    async def history(self, name: str, before: int = _LAST, limit: int = 100) -> list[Change]:
+    async def history(self, name: str, before: int = LATEST, limit: int = 100) -> list[Change]:
         """What became of its tags, latest first; `Metadata.tag_history` has that of one tag.
 
         Args:

@@ -70,6 +70,11 @@ def is_digest(text: str) -> bool:
     return True
 
 
+def number(text: str) -> int | None:
+    """A number out of an address; None when it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
+
+
 def _first(table: list[tuple[re.Pattern[str], Page]], path: str) -> tuple[Page, dict[str, str]] | None:
     for pattern, page in table:
         match = pattern.fullmatch(path)

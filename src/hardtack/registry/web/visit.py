@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from hardtack.registry.access import Action, allowed
 from hardtack.registry.accounts.changes import By, administers, is_admin
 from hardtack.registry.events.audit import audit
+from hardtack.registry.metadata.rows import LATEST
 from hardtack.registry.repositories.store import Namespaces, Repositories
 from hardtack.registry.repositories.undelete import Undelete
 from hardtack.registry.web import text
+from hardtack.registry.web.addresses import number
 from hardtack.registry.web.page import LoginNeeded, Missing
 
 if TYPE_CHECKING:
@@ -116,6 +118,12 @@ class Visit:
         if self.session is None:
             raise LoginNeeded if self.service.accounts is not None else Missing
         return self.session
+
+    @property
+    def before(self) -> int:
+        """The number before which a page of a list begins; on its first page that of no entry yet."""
+        found = number(self.query.get("before", ""))
+        return LATEST if found is None else found
 
     def field(self, name: str) -> str:
         """What was typed into a field of one line."""

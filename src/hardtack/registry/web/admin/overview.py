@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from hardtack.registry.events.audit import entries
+from hardtack.registry.metadata.rows import LATEST
 from hardtack.registry.web import guards
 from hardtack.registry.web.admin.common import ADMIN_TABS, PAGE
 from hardtack.registry.web.page import Page, Shown
-from hardtack.registry.web.repository.common import number
 
 if TYPE_CHECKING:
     from hardtack.registry.web.visit import Visit
 
-_LAST = 1 << 62
-_LATEST = 8
+_SHOWN = 8
 
 
 async def overview(visit: Visit) -> Shown:
@@ -25,7 +24,7 @@ async def overview(visit: Visit) -> Shown:
         "admin/overview.html",
         {
             "totals": await visit.service.metadata.totals(),
-            "entries": await database.browse(entries, "", _LAST, _LATEST),
+            "entries": await database.browse(entries, "", LATEST, _SHOWN),
             "default_visibility": config.access.default_visibility,
             "undelete": config.retention.undelete,
             "read_only": visit.service.read_only,
@@ -39,8 +38,7 @@ async def overview(visit: Visit) -> Shown:
 async def audit(visit: Visit) -> Shown:
     """Who did what, latest first."""
     who = visit.query.get("who", "").strip()[:100]
-    before = number(visit.query.get("before", ""))
-    found = await visit.service.database.browse(entries, who, _LAST if before is None else before, PAGE + 1)
+    found = await visit.service.database.browse(entries, who, visit.before, PAGE + 1)
     following = found[PAGE - 1].id if len(found) > PAGE else 0
     return Shown(
         "admin/audit.html",

@@ -36,8 +36,3 @@ async def shown(visit: Visit, template: str, tab: str, **values: Any) -> Shown:
         tabs.append(("/-/settings", "Settings"))
     every = {**values, "visit": visit, "repository": details, "name": name, "tabs": tabs, "tab": tab}
     return Shown(f"repository/{template}", every)
-
-
-def number(text: str) -> int | None:
-    """A number out of an address; None when it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None

@@ -12,13 +12,11 @@ from hardtack.registry.web.addresses import REPOSITORY, is_digest
 from hardtack.registry.web.home import SEARCH_LIMIT
 from hardtack.registry.web.markdown import rendered
 from hardtack.registry.web.page import Done, Missing, Page
-from hardtack.registry.web.repository.common import PAGE, details_of, number, shown
+from hardtack.registry.web.repository.common import PAGE, details_of, shown
 
 if TYPE_CHECKING:
     from hardtack.registry.web.page import Shown
     from hardtack.registry.web.visit import Visit
-
-_LAST = 1 << 62
 
 
 async def tags(visit: Visit) -> Shown:
@@ -60,8 +58,7 @@ async def readme(visit: Visit) -> Shown:
 async def history(visit: Visit) -> Shown:
     """What became of tags, latest first."""
     name = visit.name
-    before = number(visit.query.get("before", ""))
-    found = await visit.repositories.history(name, _LAST if before is None else before, PAGE + 1)
+    found = await visit.repositories.history(name, visit.before, PAGE + 1)
     changes = found[:PAGE]
     return await shown(
         visit,

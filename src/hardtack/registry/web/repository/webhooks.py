@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from hardtack.registry.events.payload import KINDS
 from hardtack.registry.events.webhooks import Webhooks
 from hardtack.registry.web import guards
+from hardtack.registry.web.addresses import number
 from hardtack.registry.web.page import Done, Missing, Page
-from hardtack.registry.web.repository.common import number, shown
+from hardtack.registry.web.repository.common import shown
 
 if TYPE_CHECKING:
     from hardtack.registry.events.webhooks import Webhook
