@@ -37,15 +37,15 @@ if TYPE_CHECKING:
 _TAG_PARAMETERS = 100
 
 
-def headers_of(found: StoredManifest) -> dict[str, str]:
+def headers_of(digest: str) -> dict[str, str]:
     """The headers that a stored manifest is served with."""
-    return {"Docker-Content-Digest": found.digest, "ETag": f'"{found.digest}"'}
+    return {"Docker-Content-Digest": digest, "ETag": f'"{digest}"'}
 
 
 async def get(call: Call) -> web.StreamResponse:
     """Serve a manifest."""
     found, stale = await _found(call)
-    headers = headers_of(found)
+    headers = headers_of(found.digest)
     if stale:
         headers["Warning"] = '110 hardtack "the upstream cannot be asked; this is what it had"'
     wanted = call.request.headers.get("If-None-Match")

@@ -8,6 +8,7 @@ goes the ordinary way, which knows all the rest.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aiohttp.helpers import rfc822_formatted_time
@@ -148,7 +149,7 @@ def _apart(headers: bytes) -> tuple[bytes, bytes]:
 
     A second one, or one with unusual spaces, stays where it is, and makes the block one that is not answered here.
     """
-    match = _AUTHORIZATION.search(headers)
+    match = _AUTHORIZATION.search(headers) if b"uthorization: " in headers else None
     if match is None:
         return headers, b""
     return headers[: match.start(1)] + headers[match.end(1) :], match[2]
@@ -157,10 +158,13 @@ def _apart(headers: bytes) -> tuple[bytes, bytes]:
 _FIXED = "".join(f"{name}: {value}\r\n" for name, value in VERSION_HEADERS.items())
 
 
+@lru_cache(maxsize=1024)
+def _named(digest: str, media_type: str, size: int) -> str:
+    """What the head says of a manifest; the same again and again while it is pulled."""
+    named = "".join(f"{name}: {value}\r\n" for name, value in headers_of(digest).items())
+    return f"HTTP/1.1 200 OK\r\n{_FIXED}{named}Content-Type: {media_type}\r\nContent-Length: {size}\r\n"
+
+
 def _head(found: StoredManifest, number: str) -> bytes:
-    named = "".join(f"{name}: {value}\r\n" for name, value in headers_of(found).items())
-    return (
-        f"HTTP/1.1 200 OK\r\n{_FIXED}{named}Content-Type: {found.media_type}\r\n"
-        f"Content-Length: {len(found.raw)}\r\nDate: {rfc822_formatted_time()}\r\n"
-        f"X-Request-Id: {number}\r\n\r\n"
-    ).encode("latin-1")
+    named = _named(found.digest, found.media_type, len(found.raw))
+    return f"{named}Date: {rfc822_formatted_time()}\r\nX-Request-Id: {number}\r\n\r\n".encode("latin-1")
