@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -215,6 +216,26 @@ def test_referrers_are_listed_and_filtered(client: Client) -> None:
     assert (entry["digest"], entry["annotations"]) == (signature, {"number": "7"})
     client("DELETE", f"/v2/{home}/manifests/{signature}")
     assert [entry["digest"] for entry in client("GET", path).json()["manifests"]] == [sbom]
+
+
+def test_referrers_come_by_pages_that_keep_the_filter(client: Client) -> None:
+    home, kind = "manifests/many-referrers", "application/x-sbom+json; v=1&2"
+    subject = client.push_image(home, "v1")
+    wanted = sorted(_artifact(client, home, subject, kind, number) for number in range(5))
+    _artifact(client, home, subject, "application/x-signature")
+    path = f"/v2/{home}/referrers/{subject}"
+    pages: list[list[str]] = []
+    following = f"{path}?n=2&artifactType={quote(kind, safe='')}"
+    while following:
+        answer = client("GET", following)
+        assert answer.headers["oci-filters-applied"] == "artifactType"
+        pages.append([entry["digest"] for entry in answer.json()["manifests"]])
+        following = answer.headers.get("link", "").partition(">")[0].lstrip("<")
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert [digest for page in pages for digest in page] == wanted
+    whole = client("GET", path)
+    assert (len(whole.json()["manifests"]), whole.headers.get("link")) == (6, None)
+    assert client("GET", f"{path}?n=-1").code() == "PAGINATION_NUMBER_INVALID"
 
 
 def test_an_older_client_finds_referrers_under_the_tag_it_looks_for(client: Client) -> None:

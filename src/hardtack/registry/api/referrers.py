@@ -14,7 +14,7 @@ from hardtack.oci.digest import Digest
 from hardtack.oci.mediatypes import OCI_INDEX
 from hardtack.registry.api.answers import reply
 from hardtack.registry.api.digests import digest_of
-from hardtack.registry.api.paging import next_link
+from hardtack.registry.api.paging import PAGE_LIMIT, next_link, page_size
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from hardtack.registry.metadata.store import Metadata
     from hardtack.registry.service import Call
 
-_PAGE = 1000
 _BYTES = 4 << 20
 _FALLBACK_TAG = re.compile(r"(sha256|sha512)-([0-9a-f]{64})")
 
@@ -32,8 +31,9 @@ async def listing(call: Call) -> web.StreamResponse:
     """List the referrers of a digest; an unknown one has none."""
     digest = digest_of(call.reference)
     artifact_type = call.parameter("artifactType") or ""
-    found = await _found(call, digest, artifact_type, call.parameter("last") or "")
-    page = _fitting(found[:_PAGE])
+    limit = max(1, page_size(call.parameter("n")))  # an empty page would say that there are none
+    found = await _found(call, digest, artifact_type, call.parameter("last") or "", limit + 1)
+    page = _fitting(found[:limit])
     headers = {}
     filters = {}
     if artifact_type:
@@ -41,18 +41,18 @@ async def listing(call: Call) -> web.StreamResponse:
         filters["artifactType"] = artifact_type
     if len(page) < len(found):
         path = f"/v2/{call.repository}/referrers/{digest}"
-        headers["Link"] = next_link(path, _PAGE, page[-1].digest, filters)
+        headers["Link"] = next_link(path, limit, page[-1].digest, filters)
     return reply(200, headers, _index(page), OCI_INDEX)
 
 
-async def _found(call: Call, digest: Digest, artifact_type: str, after: str) -> list[Referrer]:
-    """A page of referrers and one more: of the upstream where the repository comes from one, else those held."""
+async def _found(call: Call, digest: Digest, artifact_type: str, after: str, limit: int) -> list[Referrer]:
+    """Referrers after one: of the upstream where the repository comes from one, else those held."""
     upstreams = call.service.upstreams
     there = None if upstreams is None else await upstreams.referrers(call.repository, digest)
     if there is None:
-        return await call.service.metadata.referrers(call.repository, digest, artifact_type, after, _PAGE + 1)
+        return await call.service.metadata.referrers(call.repository, digest, artifact_type, after, limit)
     wanted = [one for one in there if one.digest > after and artifact_type in ("", one.artifact_type)]
-    return wanted[: _PAGE + 1]
+    return wanted[:limit]
 
 
 def _fitting(found: list[Referrer]) -> list[Referrer]:
@@ -95,7 +95,7 @@ async def behind_tag(metadata: Metadata, repository: str, tag: str) -> StoredMan
     match = _FALLBACK_TAG.fullmatch(tag)
     if match is None or match[1] != "sha256":  # a sha512 is cut in the tag, so it cannot be looked up
         return None
-    found = await metadata.referrers(repository, f"{match[1]}:{match[2]}", limit=_PAGE)
+    found = await metadata.referrers(repository, f"{match[1]}:{match[2]}", limit=PAGE_LIMIT)
     if not found:
         return None
     raw = _index(_fitting(found))
