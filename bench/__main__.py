@@ -7,12 +7,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import memory, pull, registry, registry_scale, start
+from bench import conformance, memory, pull, registry, registry_scale, start
 from bench.engines import available
 from bench.table import machine
 
 OF_ENGINES = {"start": start.measure, "pull": pull.measure, "memory": memory.measure}
-OF_REGISTRIES = {"registry": registry.measure, "registry-scale": registry_scale.measure}
+OF_REGISTRIES = {
+    "registry": registry.measure,
+    "registry-scale": registry_scale.measure,
+    "conformance": conformance.measure,
+}
 
 
 def main() -> int:
