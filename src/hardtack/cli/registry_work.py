@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from hardtack.registry.blobs.interface import Blobs
     from hardtack.registry.config.document import Config
     from hardtack.registry.metadata.database import Database
-    from hardtack.registry.repositories.rows import Details
     from hardtack.registry.repositories.store import Namespaces, Repositories
     from hardtack.registry.repositories.undelete import Undelete
     from hardtack.registry.retention.keeper import Retention
@@ -65,15 +64,6 @@ class Work(NamedTuple):
 
         database = self.database
         return Service(database, Metadata(database), self.blobs, OpenGate(), self.config.limits, self.config)
-
-    async def details(self, name: str) -> Details:
-        """Everything about a repository. Raises RepositoryUnknown."""
-        from hardtack.registry.errors import RepositoryUnknown
-
-        found = await self.repositories.details(name)
-        if found is None:
-            raise RepositoryUnknown(name)
-        return found
 
     async def note(self, action: str, target: str, detail: str = "") -> None:
         """Write into the audit log what was done."""

@@ -156,7 +156,6 @@ async def test_pulls_of_tags_digests_and_repositories_are_counted(
     assert {name: count for name, (count, _) in found.items()} == {"": 7, "v1": 3, "all": 2, image: 5, index: 4}
     assert (found["v1"].latest, found["all"].latest) == (clock.now, clock.now - 50)
     details = await repositories.details("a/b")
-    assert details is not None
     assert (details.pulls, details.pulled) == (7, clock.now)
     assert await repositories.pulled("a/none") == {}
 

@@ -46,7 +46,6 @@ async def test_one_that_was_made_stays_empty_and_one_that_came_by_itself_goes(
     clock.now += 100
     assert await content.store.drop_repositories(60) == ["a/came"]
     made = await repositories.details("a/made")
-    assert made is not None
     assert (made.visibility, made.summary, made.readme, made.tags, made.pulled) == (
         "internal",
         "ours",
@@ -77,7 +76,8 @@ async def test_what_cannot_be_made_or_set_is_refused(repositories: Repositories)
             await repositories.change("a/b", setting)
     with pytest.raises(RepositoryUnknown):
         await repositories.change("a/c", Settings(summary="x"))
-    assert await repositories.details("a/c") is None
+    with pytest.raises(RepositoryUnknown):
+        await repositories.details("a/c")
 
 
 async def test_a_new_one_is_as_visible_as_its_namespace_says_or_else_the_configuration(
@@ -139,7 +139,6 @@ async def test_a_renamed_one_has_everything_and_the_old_name_nothing(
     await repositories.change("a/old", Settings(summary="described", visibility="public"))
     await repositories.rename("a/old", "b/new", "ada")
     moved = await repositories.details("b/new")
-    assert moved is not None
     assert (moved.summary, moved.visibility, moved.tags, moved.size > 5) == ("described", "public", 1, True)
     assert await store.manifest("b/new", "v1") is not None
     assert await store.blob_size("b/new", digest("layer")) == 5

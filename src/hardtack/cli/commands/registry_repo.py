@@ -91,7 +91,7 @@ def _show(args: Args, streams: Streams) -> int:
     from hardtack.cli.registry_work import on_registry
     from hardtack.jsontext import dumps
 
-    found = on_registry(args, lambda registry: registry.details(args.args[0]))
+    found = on_registry(args, lambda registry: registry.repositories.details(args.args[0]))
     streams.out.write(dumps({**found._asdict(), "official": found.official}) + "\n")
     return 0
 
@@ -150,7 +150,7 @@ def _delete(args: Args, streams: Streams) -> int:
     name = args.args[0]
 
     async def preview(registry: Work) -> Freed:
-        await registry.details(name)
+        await registry.repositories.details(name)
         return await registry.repositories.freed_by(name)
 
     async def work(registry: Work) -> None:

@@ -25,7 +25,7 @@ def _deleted(args: Args, streams: Streams) -> int:
     from hardtack.cli.registry_work import on_registry
 
     async def work(registry: Work) -> list[Grave]:
-        await registry.details(args.args[0])
+        await registry.repositories.details(args.args[0])
         found: list[Grave] = []
         while page := await registry.undelete.graves(
             args.args[0], (found[-1].deleted, found[-1].id) if found else None, 500
@@ -70,7 +70,7 @@ def _history(args: Args, streams: Streams) -> int:
 
     async def work(registry: Work) -> list[Change] | list[TagEvent]:
         name, *tag = args.args
-        await registry.details(name)
+        await registry.repositories.details(name)
         most = min(max(args.last, 1), _MOST)
         if tag:
             return await registry.database.browse(tag_history, name, tag[0], most)

@@ -55,7 +55,7 @@ def run(args: Args, streams: Streams) -> int:
 
 async def _plans(names: list[str], registry: Work, lawless: Callable[[str], object]) -> AsyncIterator[Plan]:
     for name in names:
-        await registry.details(name)
+        await registry.repositories.details(name)
         if (plan := await registry.retention.plan(name)) is not None:
             yield plan
         else:

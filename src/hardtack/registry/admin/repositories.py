@@ -8,7 +8,7 @@ import msgspec
 
 from hardtack.registry.access import Action
 from hardtack.registry.admin.table import BEFORE, LAST, Endpoint, N
-from hardtack.registry.errors import BadRequest, ManifestUnknown, NameInvalid, RepositoryUnknown
+from hardtack.registry.errors import BadRequest, ManifestUnknown, NameInvalid
 from hardtack.registry.metadata.graves import Grave
 from hardtack.registry.metadata.rows import LATEST, Tag, TagEvent
 from hardtack.registry.names import check_repository, check_tag
@@ -88,20 +88,13 @@ async def create(ask: Ask) -> rows.Details:
     ask.expect(Action.ADMIN, ask.body.name)
     await ask.service.expect_own(ask.body.name)
     await _repositories(ask).create(ask.body.name, ask.caller.name, _settings(ask.body))
-    return await _details(ask, ask.body.name)
-
-
-async def _details(ask: Ask, name: str) -> rows.Details:
-    found = await _repositories(ask).details(name)
-    if found is None:
-        raise RepositoryUnknown(name)
-    return found
+    return await _repositories(ask).details(ask.body.name)
 
 
 async def show(ask: Ask) -> rows.Details:
     """Everything about a repository."""
     await ask.expect_pull(ask.repository)
-    return await _details(ask, ask.repository)
+    return await _repositories(ask).details(ask.repository)
 
 
 async def change(ask: Ask) -> rows.Details:
@@ -109,7 +102,7 @@ async def change(ask: Ask) -> rows.Details:
     ask.expect(Action.ADMIN, ask.repository)
     await _repositories(ask).change(ask.repository, _settings(ask.body))
     await ask.note("repository.change", ask.repository)
-    return await _details(ask, ask.repository)
+    return await _repositories(ask).details(ask.repository)
 
 
 async def rename(ask: Ask) -> rows.Details:
@@ -119,13 +112,13 @@ async def rename(ask: Ask) -> rows.Details:
     await ask.service.expect_own(ask.body.name)
     await _repositories(ask).rename(ask.repository, ask.body.name, ask.caller.name)
     await ask.note("repository.rename", ask.repository, ask.body.name)
-    return await _details(ask, ask.body.name)
+    return await _repositories(ask).details(ask.body.name)
 
 
 async def delete(ask: Ask) -> rows.Freed:
     """Delete a repository for good, or say what that would free."""
     ask.expect(Action.ADMIN, ask.repository)
-    await _details(ask, ask.repository)
+    await _repositories(ask).details(ask.repository)
     freed = await _repositories(ask).freed_by(ask.repository)
     if not ask.flag("dry_run"):
         await _repositories(ask).delete(ask.repository, ask.caller.name)
@@ -154,7 +147,7 @@ async def changes(ask: Ask) -> list[rows.Change]:
 async def retention(ask: Ask) -> Judged:
     """What the rules of retention say of everything in a repository, without doing it."""
     ask.expect(Action.ADMIN, ask.repository)
-    await _details(ask, ask.repository)
+    await _repositories(ask).details(ask.repository)
     plan = await Retention(ask.service.database, ask.service.config).plan(ask.repository)
     if plan is None:
         return Judged([], [], 0)

@@ -99,10 +99,12 @@ _DETAILS = (
 )
 
 
-def details(name: str) -> Script[Details | None]:
-    """Everything about one repository."""
+def details(name: str) -> Script[Details]:
+    """Everything about one repository. Raises RepositoryUnknown."""
     row = yield from first(_DETAILS, name)
-    return None if row is None else Details._make((*row[:4], tuple(filter(None, row[4].split("\n"))), *row[5:]))
+    if row is None:
+        raise RepositoryUnknown(name)
+    return Details._make((*row[:4], tuple(filter(None, row[4].split("\n"))), *row[5:]))
 
 
 def namespace(name: str) -> Script[Namespace]:

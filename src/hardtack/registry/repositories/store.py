@@ -43,8 +43,8 @@ class Repositories:
         """Names of repositories that the caller may pull from, in the order of their bytes."""
         return await self._db.browse(finding.names, caller, after, limit)
 
-    async def details(self, name: str) -> Details | None:
-        """Everything about one, or None when there is none of that name."""
+    async def details(self, name: str) -> Details:
+        """Everything about one. Raises RepositoryUnknown."""
         return await self._db.browse(settings.details, name)
 
     async def create(self, name: str, who: str, said: Settings | None = None) -> None:

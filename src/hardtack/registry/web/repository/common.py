@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hardtack.registry.access import Action, allowed
+from hardtack.registry.errors import RepositoryUnknown
 from hardtack.registry.web.page import Missing, Shown
 
 if TYPE_CHECKING:
@@ -16,10 +17,10 @@ PAGE = 50
 
 async def details_of(visit: Visit) -> Details:
     """Everything that is set for the repository. Raises Missing: it is gone."""
-    details = await visit.repositories.details(visit.name)
-    if details is None:
-        raise Missing
-    return details
+    try:
+        return await visit.repositories.details(visit.name)
+    except RepositoryUnknown:
+        raise Missing from None
 
 
 async def shown(visit: Visit, template: str, tab: str, **values: Any) -> Shown:
