@@ -526,7 +526,7 @@ def test_every_link_that_an_admin_sees_leads_somewhere(worker: Worker, root: Vis
             assert answer.status in (200, 303), (path, answer)
             if answer.status == 200:
                 waiting += visitor.page(path).links()
-        assert len(seen) > 25  # when no other test has left anything yet
+        assert len(seen) >= 25  # as many as there are before another test leaves something
 
 
 def test_a_page_takes_no_form_that_it_does_not_have(ada: Visitor) -> None:

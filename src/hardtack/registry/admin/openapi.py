@@ -73,9 +73,9 @@ Everything that is administered can be administered over HTTP, below `/api/v1`. 
 clients do: `Authorization: Basic` with a password or a token, or `Bearer` with a token. A token with a scope is good
 for its repositories here as well, and never for accounts. Bodies and answers are JSON; fields with a question mark
 may be left out. Refusals have a status, and `{"errors": [{"code", "message", "detail"}]}` as the rest of the
-registry. What belongs to a repository follows its name after `/-/`. Times are seconds since 1970, `life` seconds, sizes and quotas
-bytes; `grants` and `scope` are lists of `{"pattern": "team/**", "rights": "write"}`, `immutable` and `kinds` of text.
-`/api/v1/openapi.json` says the same, with the type of every field, as an OpenAPI 3.1 document.
+registry. What belongs to a repository follows its name after `/-/`. Times are seconds since 1970, `life` seconds, sizes
+and quotas bytes; `grants` and `scope` are lists of `{"pattern": "team/**", "rights": "write"}`, `immutable` and `kinds`
+of text. `/api/v1/openapi.json` says the same, with the type of every field, as an OpenAPI 3.1 document.
 
 ```
 $ curl -u ada https://registry.example.org/api/v1/repositories/team/app/-/tags
