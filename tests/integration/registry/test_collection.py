@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -9,7 +10,8 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -248,6 +250,44 @@ def test_a_collector_that_breaks_off_is_begun_again(
             assert time.monotonic() < end
             time.sleep(0.05)
     assert "begun again" in caplog.text
+
+
+def test_pushes_and_pulls_wait_for_a_step_of_a_collection_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that needs 5 ms to remove a file. Costs 5 s, most of them asleep."""
+    grace = 1.0
+    with registry_worker(tmp_path / "root", undelete=0.0, grace=grace, pause=NEVER) as worker:
+        blobs = worker.service.blobs
+        remove = blobs.remove
+
+        async def slowly(digests: Sequence[str]) -> None:
+            await asyncio.sleep(0.005 * len(digests))
+            await remove(digests)
+
+        monkeypatch.setattr(blobs, "remove", slowly)
+        layer = worker.client.push_blob("c/busy", b"a layer")
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: worker.client.push_blob("c/idle", os.urandom(20)), range(400)))
+        time.sleep(grace)
+        freed: list[Freed] = []
+        collecting = threading.Thread(target=lambda: freed.append(collect(worker)))
+        began = time.monotonic()
+        collecting.start()
+        waits = []
+        while collecting.is_alive():
+            data = os.urandom(20)
+            for method, path in (
+                ("HEAD", f"/v2/c/busy/blobs/{layer}"),
+                ("POST", f"/v2/c/busy/blobs/uploads/?digest={Digest.of(data)}"),
+            ):
+                asked = time.monotonic()
+                assert worker.client(method, path, data if method == "POST" else None).status in (200, 201)
+                waits.append(time.monotonic() - asked)
+        took = time.monotonic() - began
+    assert freed[0].blobs == 400
+    assert took > 2
+    assert max(waits) < took / 2
 
 
 def test_a_server_collects_by_itself(tmp_path: Path) -> None:
