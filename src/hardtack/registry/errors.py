@@ -1,4 +1,4 @@
-"""What the registry refuses or cannot do, each with its facts as attributes.
+"""What the registry refuses or cannot do, each with its facts as attributes; topics with a folder have theirs there.
 
 `code` is the distribution specification's word for it; the HTTP status belongs to the edge, `api/answers.py`.
 
@@ -262,24 +262,6 @@ class StorageBroken(RegistryError):
         super().__init__(f"the registry's storage failed: {why}", "Try again; if it persists, look at the server's log")
 
 
-class WebhookInvalid(RegistryError):
-    """A webhook that cannot be made as it was asked for."""
-
-    code = "WEBHOOK_INVALID"
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"invalid webhook: {why}")
-
-
-class WebhookUnknown(RegistryError):
-    """No such webhook, or no such delivery."""
-
-    code = "WEBHOOK_UNKNOWN"
-
-    def __init__(self, name: int | str) -> None:
-        super().__init__(f"there is no webhook or delivery {str(name)[:60]}")
-
-
 class BadRequest(RegistryError):
     """A request to the JSON API or a page that cannot be read or contradicts itself."""
 
@@ -305,43 +287,6 @@ class ReadOnly(RegistryError):
         super().__init__(
             "the registry is read-only at present: nothing can be pushed or deleted", "Pulls go on; try again later"
         )
-
-
-class AccountInvalid(RegistryError):
-    """A name, a password, a right or another setting of an account that cannot be."""
-
-    code = "ACCOUNT_INVALID"
-
-
-class AccountUnknown(RegistryError):
-    """No such account, team, token or grant."""
-
-    code = "ACCOUNT_UNKNOWN"
-
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"no {kind} is named {name[:200]}", detail={"kind": kind, "name": name[:200]})
-        self.kind = kind
-        self.name = name
-
-
-class AccountConflict(RegistryError):
-    """What is there stands against it: the name is taken, or the last admin would go."""
-
-    code = "ACCOUNT_CONFLICT"
-
-
-class TooManyFailures(RegistryError):
-    """Too many logins failed, or too many are being checked; one has to wait.
-
-    Attributes:
-        wait: seconds.
-    """
-
-    code = "TOOMANYREQUESTS"
-
-    def __init__(self, wait: float, why: str = "too many logins have failed") -> None:
-        super().__init__(why, f"Wait {max(1, round(wait))} seconds")
-        self.wait = wait
 
 
 class SettingInvalid(RegistryError):
@@ -412,62 +357,6 @@ class QuotaExceeded(RegistryError):
         self.needed = needed
 
 
-class UpstreamError(RegistryError):
-    """A registry whose images are fetched from there did not give what was asked for.
-
-    Attributes:
-        host: the upstream as people write it.
-    """
-
-    code = "UNAVAILABLE"
-
-    def __init__(self, host: str, message: str, hint: str = "") -> None:
-        super().__init__(message, hint, {"upstream": host})
-        self.host = host
-
-
-class UpstreamFailed(UpstreamError):
-    """It cannot be reached, failed, or does not answer as a registry should."""
-
-    def __init__(self, host: str, why: str) -> None:
-        super().__init__(host, f"{host}, where this is fetched from, failed: {why}", "Try again later")
-
-
-class UpstreamDenied(UpstreamError):
-    """It gives this to nobody, or not to us; often its way to say that there is no such repository."""
-
-    code = "DENIED"
-
-    def __init__(self, host: str, why: str) -> None:
-        super().__init__(host, why, "Check the name, and the account that is configured for this upstream")
-
-
-class UpstreamLimited(UpstreamError):
-    """It limits the rate of requests; `wait` in seconds."""
-
-    code = "TOOMANYREQUESTS"
-
-    def __init__(self, host: str, wait: float) -> None:
-        super().__init__(
-            host,
-            f"{host}, where this is fetched from, limits the rate of requests",
-            f"Try again in {max(1, round(wait))} seconds, or have an account configured for this upstream",
-        )
-        self.wait = wait
-
-
-class BelongsToUpstream(RegistryError):
-    """Nobody pushes to what is fetched from elsewhere."""
-
-    code = "DENIED"
-
-    def __init__(self, repository: str, host: str) -> None:
-        super().__init__(
-            f"{repository} is fetched from {host}, so nothing can be pushed to it here",
-            f"Push to {host}, or choose another name",
-        )
-
-
 class StorageUnreachable(StorageBroken):
     """The database, or the object store, does not answer, now; nothing is wrong with the request."""
 
@@ -475,9 +364,3 @@ class StorageUnreachable(StorageBroken):
 
     def __init__(self, why: str, what: str = "database") -> None:
         RegistryError.__init__(self, f"the registry's {what} cannot be used: {why}", "Try again in a moment")
-
-
-class LoginFailed(RegistryError):
-    """A login by way of a provider came to nothing."""
-
-    code = "UNAUTHORIZED"

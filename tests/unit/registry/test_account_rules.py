@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from hardtack.registry.access import MAINTAIN, READ, WRITE, Action, Caller, Claims, Grant, allowed, lists, refusal
 from hardtack.registry.accounts import throttle, tokens
 from hardtack.registry.accounts.changes import administers, is_admin, is_self
+from hardtack.registry.accounts.errors import AccountInvalid, TooManyFailures
 from hardtack.registry.accounts.http import local_path
 from hardtack.registry.accounts.names import check_account, check_pattern, is_login, is_within
 from hardtack.registry.accounts.passwords import Passwords, check_password, generate_password
 from hardtack.registry.accounts.words import read_rights, stored, unstored, write_rights
-from hardtack.registry.errors import AccountInvalid, Denied, TooManyFailures, Unauthorized
+from hardtack.registry.errors import Denied, Unauthorized
 from hardtack.registry.names import is_repository
 from hardtack.registry.scopes import access_list, parse_scopes, read_access, scope_of
 

@@ -14,19 +14,13 @@ from hardtack.registry.access import Action, Caller, Grant, allowed
 from hardtack.registry.accounts import personal, throttle, tokens
 from hardtack.registry.accounts.accounts import Accounts
 from hardtack.registry.accounts.changes import By, number
+from hardtack.registry.accounts.errors import AccountConflict, AccountInvalid, AccountUnknown, TooManyFailures
 from hardtack.registry.accounts.first import first_admin
 from hardtack.registry.accounts.identities import find_identity
 from hardtack.registry.accounts.standing import standing
 from hardtack.registry.config.document import Config
 from hardtack.registry.config.upstreams import Upstream
-from hardtack.registry.errors import (
-    AccountConflict,
-    AccountInvalid,
-    AccountUnknown,
-    Denied,
-    TooManyFailures,
-    Unauthorized,
-)
+from hardtack.registry.errors import Denied, Unauthorized
 from hardtack.registry.metadata.database import Database
 from support.accounts import SHELL, basic, grant
 from support.databases import Clock

@@ -15,9 +15,10 @@ from hardtack.registry.access import Action, Caller, Claims, allowed
 from hardtack.registry.accounts import throttle
 from hardtack.registry.accounts.accounts import Accounts
 from hardtack.registry.accounts.changes import By
+from hardtack.registry.accounts.errors import AccountConflict, AccountUnknown, TooManyFailures
 from hardtack.registry.accounts.identities import adopt
 from hardtack.registry.config.document import Config
-from hardtack.registry.errors import AccountConflict, AccountUnknown, Denied, TooManyFailures, Unauthorized
+from hardtack.registry.errors import Denied, Unauthorized
 from hardtack.registry.events.webhooks import Webhooks
 from hardtack.registry.metadata.database import Database
 from hardtack.registry.metadata.sqlite.database import prepare

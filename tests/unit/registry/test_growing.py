@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from hardtack.registry.errors import StorageBroken, UpstreamFailed
+from hardtack.registry.errors import StorageBroken
+from hardtack.registry.upstream.errors import UpstreamFailed
 from hardtack.registry.upstream.growing import Growing, Reader
 
 _SIZE = 10 << 20

@@ -14,9 +14,9 @@ import pytest
 from aiohttp import web
 
 from hardtack.oci.digest import Digest
-from hardtack.registry.errors import WebhookInvalid, WebhookUnknown
 from hardtack.registry.events import payload
 from hardtack.registry.events.dispatch import Dispatcher
+from hardtack.registry.events.errors import WebhookInvalid, WebhookUnknown
 from hardtack.registry.events.webhooks import Webhooks
 from hardtack.registry.metadata.database import Database
 from hardtack.registry.metadata.rows import NewManifest

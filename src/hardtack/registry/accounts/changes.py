@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardtack.registry.access import ALL, Action, Caller, Grant
+from hardtack.registry.accounts.errors import AccountUnknown
 from hardtack.registry.accounts.names import is_within
 from hardtack.registry.accounts.rows import FORMER
-from hardtack.registry.errors import AccountUnknown, Denied
+from hardtack.registry.errors import Denied
 from hardtack.registry.events.audit import audit
 from hardtack.registry.metadata.script import first
 

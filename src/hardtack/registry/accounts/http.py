@@ -11,10 +11,11 @@ from urllib.parse import parse_qs, quote, urlencode
 from aiohttp import web
 
 from hardtack.registry.accounts import cookies, token_server
+from hardtack.registry.accounts.errors import TooManyFailures
 from hardtack.registry.accounts.sessions import is_csrf
 from hardtack.registry.api import bodies
 from hardtack.registry.api.answers import VERSION_HEADERS, failed
-from hardtack.registry.errors import NoSuchAddress, RegistryError, TooManyFailures, Unauthorized, Unsupported
+from hardtack.registry.errors import NoSuchAddress, RegistryError, Unauthorized, Unsupported
 from hardtack.registry.sender import request_address, request_origin
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from hardtack.registry.access import Caller
 from hardtack.registry.accounts.changes import By, changed, find
+from hardtack.registry.accounts.errors import AccountConflict
 from hardtack.registry.accounts.namespaces import owns_repositories
 from hardtack.registry.accounts.rows import FORMER, USER
 from hardtack.registry.accounts.users import insert
-from hardtack.registry.errors import AccountConflict
 from hardtack.registry.metadata.script import first
 
 if TYPE_CHECKING:

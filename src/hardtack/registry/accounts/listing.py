@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hardtack.registry.accounts.errors import AccountUnknown
 from hardtack.registry.accounts.rows import FORMER, Account
-from hardtack.registry.errors import AccountUnknown
 from hardtack.registry.metadata.reading import literal
 from hardtack.registry.metadata.script import first
 

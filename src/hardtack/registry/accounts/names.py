@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from hardtack.registry.access import Grant
-from hardtack.registry.errors import AccountInvalid
+from hardtack.registry.accounts.errors import AccountInvalid
 from hardtack.registry.names import RESERVED, is_repository
 
 NAME_LIMIT = 64

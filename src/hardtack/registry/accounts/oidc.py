@@ -18,12 +18,13 @@ from urllib.parse import parse_qs, urlencode
 import jwt
 
 from hardtack.registry.accounts import cookies
+from hardtack.registry.accounts.errors import LoginFailed
 from hardtack.registry.accounts.http import local_path, redirect
 from hardtack.registry.accounts.identities import adopt, find_identity
 from hardtack.registry.accounts.issuer import ALGORITHM, decode
 from hardtack.registry.accounts.names import check_account
 from hardtack.registry.accounts.provider import Identity, Provider
-from hardtack.registry.errors import LoginFailed, NoSuchAddress, RegistryError
+from hardtack.registry.errors import NoSuchAddress, RegistryError
 from hardtack.registry.sender import request_address, request_origin
 
 if TYPE_CHECKING:

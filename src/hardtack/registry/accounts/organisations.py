@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from hardtack.registry.accounts import users
 from hardtack.registry.accounts.changes import By, changed, find, need_admin, need_rule
+from hardtack.registry.accounts.errors import AccountConflict, AccountInvalid, AccountUnknown
 from hardtack.registry.accounts.listing import account
 from hardtack.registry.accounts.names import check_account
 from hardtack.registry.accounts.rows import MEMBER, ORGANISATION, OWNER, USER, Account, Membership
-from hardtack.registry.errors import AccountConflict, AccountInvalid, AccountUnknown
 from hardtack.registry.metadata.script import hits
 
 if TYPE_CHECKING:

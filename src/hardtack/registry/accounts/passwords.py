@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, TypeVar
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
+from hardtack.registry.accounts.errors import AccountInvalid, TooManyFailures
 from hardtack.registry.accounts.tokens import seems
-from hardtack.registry.errors import AccountInvalid, TooManyFailures
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hardtack.registry.accounts.changes import By, administers, changed, find
+from hardtack.registry.accounts.errors import AccountConflict, AccountUnknown
 from hardtack.registry.accounts.names import check_pattern
 from hardtack.registry.accounts.rows import ROBOT, USER, Permission
 from hardtack.registry.accounts.teams import find_team
 from hardtack.registry.accounts.words import stored, unstored, write_rights
-from hardtack.registry.errors import AccountConflict, AccountUnknown, Denied
+from hardtack.registry.errors import Denied
 from hardtack.registry.metadata.script import first
 
 if TYPE_CHECKING:

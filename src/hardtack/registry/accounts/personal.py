@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from hardtack.registry.accounts import tokens
 from hardtack.registry.accounts.changes import By, changed, find, is_admin, is_self
+from hardtack.registry.accounts.errors import AccountConflict, AccountInvalid, AccountUnknown
 from hardtack.registry.accounts.rows import USER, Token
 from hardtack.registry.accounts.standing import unchanged
 from hardtack.registry.accounts.words import write_rights
-from hardtack.registry.errors import AccountConflict, AccountInvalid, AccountUnknown, Denied
+from hardtack.registry.errors import Denied
 from hardtack.registry.metadata.script import first
 
 if TYPE_CHECKING:

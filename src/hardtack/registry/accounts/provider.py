@@ -21,7 +21,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from hardtack.registry.errors import LoginFailed
+from hardtack.registry.accounts.errors import LoginFailed
 from hardtack.registry.net.client import session
 from hardtack.registry.net.filter import AddressFilter
 

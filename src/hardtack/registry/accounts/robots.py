@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from hardtack.registry.accounts import personal, tokens, users
 from hardtack.registry.accounts.changes import By, changed, find, need_rule
+from hardtack.registry.accounts.errors import AccountConflict, AccountUnknown
 from hardtack.registry.accounts.listing import account, accounts
 from hardtack.registry.accounts.names import check_part
 from hardtack.registry.accounts.permissions import check_grants, write
 from hardtack.registry.accounts.rows import ORGANISATION, ROBOT, USER, Account
-from hardtack.registry.errors import AccountConflict, AccountUnknown
 from hardtack.registry.metadata.script import first
 
 if TYPE_CHECKING:

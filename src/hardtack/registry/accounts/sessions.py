@@ -12,11 +12,12 @@ import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from hardtack.registry.accounts.changes import By, changed, find, is_admin, is_self
+from hardtack.registry.accounts.errors import AccountInvalid, TooManyFailures
 from hardtack.registry.accounts.passwords import check_password
 from hardtack.registry.accounts.rows import USER
 from hardtack.registry.accounts.standing import unchanged
 from hardtack.registry.accounts.users import store_password
-from hardtack.registry.errors import AccountInvalid, Denied, RegistryError, TooManyFailures, Unauthorized
+from hardtack.registry.errors import Denied, RegistryError, Unauthorized
 from hardtack.registry.events.audit import audit
 from hardtack.registry.metadata.script import first
 

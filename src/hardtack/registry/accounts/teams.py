@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hardtack.registry.accounts.changes import By, changed, find, need_rule
+from hardtack.registry.accounts.errors import AccountConflict, AccountUnknown
 from hardtack.registry.accounts.names import check_part
 from hardtack.registry.accounts.rows import ORGANISATION, USER, Team
-from hardtack.registry.errors import AccountConflict, AccountUnknown
 from hardtack.registry.metadata.script import first, hits
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, NamedTuple
 
-from hardtack.registry.errors import TooManyFailures
+from hardtack.registry.accounts.errors import TooManyFailures
 from hardtack.registry.metadata.script import first, hits
 
 if TYPE_CHECKING:

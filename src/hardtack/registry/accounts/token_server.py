@@ -15,11 +15,12 @@ from urllib.parse import parse_qs
 import msgspec
 
 from hardtack.registry.accounts import tokens
+from hardtack.registry.accounts.errors import TooManyFailures
 from hardtack.registry.accounts.gate import ANONYMOUS, Proof, read_basic
 from hardtack.registry.accounts.granting import granted
 from hardtack.registry.api import bodies
 from hardtack.registry.api.answers import failed, reply
-from hardtack.registry.errors import BadRequest, RegistryError, TooManyFailures, Unauthorized
+from hardtack.registry.errors import BadRequest, RegistryError, Unauthorized
 from hardtack.registry.scopes import parse_scopes
 from hardtack.registry.sender import request_address, tell_who
 

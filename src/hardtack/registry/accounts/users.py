@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hardtack.registry.accounts.changes import By, changed, find, grow, is_admin, is_self, need_admin
+from hardtack.registry.accounts.errors import AccountConflict, AccountInvalid
 from hardtack.registry.accounts.listing import account, accounts
 from hardtack.registry.accounts.names import check_account
 from hardtack.registry.accounts.namespaces import owns_repositories, vacate
 from hardtack.registry.accounts.passwords import check_password
 from hardtack.registry.accounts.rows import FORMER, ROBOT, USER, Account
-from hardtack.registry.errors import AccountConflict, AccountInvalid, Denied
+from hardtack.registry.errors import Denied
 from hardtack.registry.metadata.script import first, hits
 
 if TYPE_CHECKING:

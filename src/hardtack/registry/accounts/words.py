@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hardtack.registry.access import ROLES, Action
-from hardtack.registry.errors import AccountInvalid
+from hardtack.registry.accounts.errors import AccountInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

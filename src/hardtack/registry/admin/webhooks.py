@@ -9,7 +9,8 @@ import msgspec
 from hardtack.registry.access import Action, allowed
 from hardtack.registry.admin.ask import covered
 from hardtack.registry.admin.table import Endpoint, N
-from hardtack.registry.errors import BadRequest, WebhookUnknown
+from hardtack.registry.errors import BadRequest
+from hardtack.registry.events.errors import WebhookUnknown
 from hardtack.registry.events.webhooks import Delivery, Webhook, Webhooks
 
 if TYPE_CHECKING:

@@ -15,7 +15,10 @@ import msgspec
 from aiohttp import web
 
 from hardtack.registry import errors
+from hardtack.registry.accounts import errors as accounts
 from hardtack.registry.api.paging import PageInvalid
+from hardtack.registry.events import errors as webhooks
+from hardtack.registry.upstream import errors as upstream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,17 +62,17 @@ _STATUS: dict[type[errors.RegistryError], int] = {
     errors.NotBuried: 404,
     errors.TagImmutable: 403,
     errors.QuotaExceeded: 403,
-    errors.WebhookInvalid: 400,
-    errors.WebhookUnknown: 404,
-    errors.AccountInvalid: 400,
-    errors.AccountUnknown: 404,
-    errors.AccountConflict: 409,
-    errors.TooManyFailures: 429,
-    errors.LoginFailed: 401,
-    errors.UpstreamFailed: 502,
-    errors.UpstreamDenied: 403,
-    errors.UpstreamLimited: 429,
-    errors.BelongsToUpstream: 403,
+    webhooks.WebhookInvalid: 400,
+    webhooks.WebhookUnknown: 404,
+    accounts.AccountInvalid: 400,
+    accounts.AccountUnknown: 404,
+    accounts.AccountConflict: 409,
+    accounts.TooManyFailures: 429,
+    accounts.LoginFailed: 401,
+    upstream.UpstreamFailed: 502,
+    upstream.UpstreamDenied: 403,
+    upstream.UpstreamLimited: 429,
+    upstream.BelongsToUpstream: 403,
     PageInvalid: 400,
 }
 
@@ -110,7 +113,7 @@ def failed(error: errors.RegistryError, headers: Mapping[str, str] | None = None
     every = dict(headers or {})
     if isinstance(error, errors.Unsupported):
         every["Allow"] = ", ".join(error.methods)
-    elif isinstance(error, errors.TooManyFailures | errors.UpstreamLimited):
+    elif isinstance(error, accounts.TooManyFailures | upstream.UpstreamLimited):
         every["Retry-After"] = str(max(1, math.ceil(error.wait)))
     elif isinstance(error, errors.ReadOnly):
         every.update({"Allow": "GET, HEAD", "Retry-After": _LATER})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from hardtack.registry.access import Grant
-from hardtack.registry.errors import WebhookInvalid, WebhookUnknown
+from hardtack.registry.events.errors import WebhookInvalid, WebhookUnknown
 from hardtack.registry.events.payload import KINDS, Event, body, is_secret, new_secret
 from hardtack.registry.metadata.script import first, hits
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from hardtack.oci.digest import Digest
 from hardtack.oci.errors import InvalidManifest
 from hardtack.oci.manifest import Manifest
-from hardtack.registry.errors import UpstreamFailed
 from hardtack.registry.metrics import Count
 from hardtack.registry.parsing import parsed
 from hardtack.registry.upstream import scripts
 from hardtack.registry.upstream.client import NotThere
+from hardtack.registry.upstream.errors import UpstreamFailed
 from hardtack.registry.upstream.fetching import Fetch
 from hardtack.registry.upstream.flight import Flights
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from hardtack.registry.errors import BelongsToUpstream
 from hardtack.registry.net.filter import AddressFilter
 from hardtack.registry.upstream import scripts
 from hardtack.registry.upstream.blobs import FetchedBlobs
 from hardtack.registry.upstream.client import Client
+from hardtack.registry.upstream.errors import BelongsToUpstream
 from hardtack.registry.upstream.keeping import Keeper
 from hardtack.registry.upstream.listing import Lists
 from hardtack.registry.upstream.manifests import Manifests

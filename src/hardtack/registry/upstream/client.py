@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 import aiohttp
 from yarl import URL
 
-from hardtack.registry.errors import CannotServe, UpstreamDenied, UpstreamError, UpstreamFailed, UpstreamLimited
+from hardtack.registry.errors import CannotServe
 from hardtack.registry.net.client import session, trusting
 from hardtack.registry.net.filter import AddressForbidden
+from hardtack.registry.upstream.errors import UpstreamDenied, UpstreamError, UpstreamFailed, UpstreamLimited
 from hardtack.registry.upstream.pacing import Pace
 from hardtack.registry.upstream.tokens import Tokens
 from hardtack.remote.errors import printable

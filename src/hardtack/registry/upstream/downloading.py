@@ -9,8 +9,9 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from hardtack.registry.errors import BlobUnknown, UpstreamFailed, UpstreamLimited
+from hardtack.registry.errors import BlobUnknown
 from hardtack.registry.upstream.client import NotThere
+from hardtack.registry.upstream.errors import UpstreamFailed, UpstreamLimited
 from hardtack.remote.headers import parse_content_range
 
 if TYPE_CHECKING:

@@ -18,17 +18,11 @@ import uuid
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from hardtack.registry.errors import (
-    DigestInvalid,
-    QuotaExceeded,
-    RegistryError,
-    StorageBroken,
-    StorageFull,
-    UpstreamFailed,
-)
+from hardtack.registry.errors import DigestInvalid, QuotaExceeded, RegistryError, StorageBroken, StorageFull
 from hardtack.registry.metrics import Count
 from hardtack.registry.upstream import scripts
 from hardtack.registry.upstream.downloading import downloaded
+from hardtack.registry.upstream.errors import UpstreamFailed
 from hardtack.registry.upstream.growing import Growing
 from hardtack.registry.upstream.keeping import who
 

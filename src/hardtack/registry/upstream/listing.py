@@ -17,11 +17,11 @@ import msgspec
 from hardtack.oci import mediatypes
 from hardtack.oci.errors import InvalidManifest
 from hardtack.oci.manifest import Index, parse_manifest
-from hardtack.registry.errors import UpstreamError, UpstreamFailed
 from hardtack.registry.metadata.rows import Referrer
 from hardtack.registry.names import is_tag
 from hardtack.registry.upstream import scripts
 from hardtack.registry.upstream.client import NotThere, whole
+from hardtack.registry.upstream.errors import UpstreamError, UpstreamFailed
 from hardtack.registry.upstream.flight import Flights
 from hardtack.remote.headers import next_link
 

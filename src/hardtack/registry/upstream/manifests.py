@@ -15,12 +15,13 @@ from hardtack.oci import mediatypes
 from hardtack.oci.digest import Digest
 from hardtack.oci.errors import InvalidDigest, InvalidManifest
 from hardtack.registry.api.manifests import described
-from hardtack.registry.errors import RegistryError, UpstreamError, UpstreamFailed
+from hardtack.registry.errors import RegistryError
 from hardtack.registry.metadata.rows import StoredManifest
 from hardtack.registry.metrics import Count
 from hardtack.registry.parsing import parsed
 from hardtack.registry.upstream import scripts
 from hardtack.registry.upstream.client import NotThere, whole
+from hardtack.registry.upstream.errors import UpstreamError, UpstreamFailed
 from hardtack.registry.upstream.flight import Flights
 from hardtack.registry.upstream.freshness import Step, next_step
 

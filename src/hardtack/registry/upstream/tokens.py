@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from hardtack.registry.errors import UpstreamDenied, UpstreamFailed
+from hardtack.registry.upstream.errors import UpstreamDenied, UpstreamFailed
 from hardtack.remote.auth import merge_scopes
 from hardtack.remote.headers import Challenge, parse_challenges
 from hardtack.remote.origin import Origin, resolve

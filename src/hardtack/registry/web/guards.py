@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hardtack.registry.access import Action, allowed
+from hardtack.registry.accounts.errors import AccountUnknown
 from hardtack.registry.accounts.rows import ORGANISATION
-from hardtack.registry.errors import AccountUnknown
 from hardtack.registry.web.page import Missing
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hardtack.registry.access import ROLES, Grant
 from hardtack.registry.accounts import words
-from hardtack.registry.errors import AccountInvalid
+from hardtack.registry.accounts.errors import AccountInvalid
 
 if TYPE_CHECKING:
     from hardtack.registry.web.visit import Visit

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hardtack.registry.accounts.errors import AccountInvalid, AccountUnknown
 from hardtack.registry.accounts.rows import MEMBER, OWNER
-from hardtack.registry.errors import AccountInvalid, AccountUnknown
 from hardtack.registry.web import guards
 from hardtack.registry.web.account.common import RIGHTS, grant
 from hardtack.registry.web.home import VISIBILITIES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hardtack.registry.errors import AccountInvalid
+from hardtack.registry.accounts.errors import AccountInvalid
 from hardtack.registry.web import guards
 from hardtack.registry.web.account.common import ACCOUNT_TABS
 from hardtack.registry.web.home import VISIBILITIES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hardtack.registry.errors import AccountInvalid, AccountUnknown
+from hardtack.registry.accounts.errors import AccountInvalid, AccountUnknown
 from hardtack.registry.web import guards
 from hardtack.registry.web.account.common import ACCOUNT_TABS, LIVES, RIGHTS, SCOPES, grant, grants, life
 from hardtack.registry.web.account.organisations import tabs_of

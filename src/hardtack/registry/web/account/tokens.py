@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hardtack.registry.accounts.errors import AccountInvalid, AccountUnknown
 from hardtack.registry.accounts.tokens import PERSONAL
-from hardtack.registry.errors import AccountInvalid, AccountUnknown
 from hardtack.registry.web import guards
 from hardtack.registry.web.account.common import ACCOUNT_TABS, LIVES, RIGHTS, SCOPES, grants, life
 from hardtack.registry.web.page import Done, Page, Shown

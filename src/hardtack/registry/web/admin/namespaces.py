@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from hardtack.registry.accounts.errors import AccountInvalid
 from hardtack.registry.accounts.rows import ORGANISATION
 from hardtack.registry.config import units
-from hardtack.registry.errors import AccountInvalid, SettingInvalid
+from hardtack.registry.errors import SettingInvalid
 from hardtack.registry.web import guards
 from hardtack.registry.web.admin.common import ADMIN_TABS, PAGE
 from hardtack.registry.web.home import VISIBILITIES

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from hardtack.registry.accounts.errors import AccountInvalid, AccountUnknown
 from hardtack.registry.accounts.passwords import generate_password
 from hardtack.registry.accounts.rows import USER, Account
-from hardtack.registry.errors import AccountInvalid, AccountUnknown
 from hardtack.registry.web import guards
 from hardtack.registry.web.admin.common import ADMIN_TABS, PAGE
 from hardtack.registry.web.page import Done, Missing, Page, Shown
