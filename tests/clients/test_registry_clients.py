@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import os
-import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -18,6 +17,7 @@ import pytest
 from hardtack.oci.digest import Digest
 from support.daemons import Docker, Podman, call
 from support.our_registry import TACK, OurRegistry, our_registry
+from support.peers import found
 from support.tars import busybox_tar
 
 pytestmark = pytest.mark.clients
@@ -84,17 +84,8 @@ def served(registry: OurRegistry, name: str, reference: str = "v1") -> str:
     return manifest.headers["docker-content-digest"]
 
 
-def needs(program: str) -> str:
-    """A client's path, from $PEERS/bin or the PATH. Skips where there is none."""
-    peer = Path(os.environ.get("PEERS", "/tmp/peers")) / "bin" / program
-    found = str(peer) if os.access(peer, os.X_OK) else shutil.which(program)
-    if found is None:
-        pytest.skip(f"needs {program}")
-    return found
-
-
 def test_skopeo(registry: OurRegistry, layout: Path, tmp_path: Path) -> None:
-    skopeo = needs("skopeo")
+    skopeo = found("skopeo")
     there = f"docker://{registry.host}/skopeo/image:v1"
     copy = [skopeo, "copy", "-q"]
     call([*copy, "--dest-tls-verify=false", f"oci:{layout}:v1", there])
@@ -115,7 +106,7 @@ def test_skopeo(registry: OurRegistry, layout: Path, tmp_path: Path) -> None:
 
 
 def test_crane(registry: OurRegistry, layout: Path, tmp_path: Path) -> None:
-    crane = needs("crane")
+    crane = found("crane")
     there = f"{registry.host}/crane/image:v1"
     call([crane, "push", "--insecure", str(layout), there])
     entry = json.loads((layout / "index.json").read_text())["manifests"][0]["digest"]
@@ -136,7 +127,7 @@ def test_crane(registry: OurRegistry, layout: Path, tmp_path: Path) -> None:
 
 def test_docker(registry: OurRegistry, docker: Docker, layout: Path) -> None:
     there = f"{registry.host}/docker/image:v1"
-    call([needs("skopeo"), "copy", "-q", "--dest-tls-verify=false", f"oci:{layout}:v1", f"docker://{there}"])
+    call([found("skopeo"), "copy", "-q", "--dest-tls-verify=false", f"oci:{layout}:v1", f"docker://{there}"])
     digest = served(registry, "docker/image")
     docker("pull", "-q", there)
     (repo_digest,) = json.loads(docker("inspect", "--format", "{{json .RepoDigests}}", there).stdout)
@@ -162,13 +153,13 @@ def test_podman(registry: OurRegistry, their_podman: Podman, layout: Path) -> No
     their_podman("rmi", "-f", identity)
     their_podman("pull", "-q", "--tls-verify=false", there)
     assert their_podman("images", "-q", "--no-trunc", there).stdout.split() == [identity]
-    found = json.loads(their_podman("inspect", there).stdout)[0]["Digest"]
-    assert found == served(registry, "podman/image")
+    inspected = json.loads(their_podman("inspect", there).stdout)[0]["Digest"]
+    assert inspected == served(registry, "podman/image")
     their_podman("rmi", "-f", there)
 
 
 def test_buildah(registry: OurRegistry, tmp_path: Path, layout: Path) -> None:
-    buildah = needs("buildah")
+    buildah = found("buildah")
     words = [buildah, "--root", f"{tmp_path}/root", "--runroot", f"{tmp_path}/run", "--storage-driver", "vfs"]
     there = f"{registry.host}/buildah/image:v1"
     call([*words, "pull", "-q", f"oci:{layout}:v1"])
@@ -183,7 +174,7 @@ def test_buildah(registry: OurRegistry, tmp_path: Path, layout: Path) -> None:
 
 @pytest.mark.parametrize("program", ["oras", "regctl"])
 def test_others_read_what_is_there(registry: OurRegistry, program: str) -> None:
-    path = needs(program)
+    path = found(program)
     digest = registry.client.push_image("others/image", "v1", config={"architecture": "amd64", "os": "linux"})
     reference = f"{registry.host}/others/image:v1"
     words = {
@@ -195,7 +186,7 @@ def test_others_read_what_is_there(registry: OurRegistry, program: str) -> None:
 
 def test_tack_itself(registry: OurRegistry, layout: Path, tmp_path: Path) -> None:
     there = f"{registry.host}/tack/image:v1"
-    call([needs("skopeo"), "copy", "-q", "--dest-tls-verify=false", f"oci:{layout}:v1", f"docker://{there}"])
+    call([found("skopeo"), "copy", "-q", "--dest-tls-verify=false", f"oci:{layout}:v1", f"docker://{there}"])
     digest = served(registry, "tack/image")
     environment = os.environ | {"HARDTACK_ROOT": str(tmp_path / "root"), "HARDTACK_RUN": str(tmp_path / "run")}
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hardtack.registry.access import Grant
     from hardtack.registry.accounts.accounts import Accounts
     from hardtack.registry.accounts.changes import By
+    from hardtack.registry.accounts.rows import Account
 
     T = TypeVar("T")
 
@@ -54,6 +55,18 @@ def administer(args: Args, work: Callable[[Accounts, By], Awaitable[T]], create:
                 await accounts.close()
 
     return asyncio.run(run())
+
+
+def every(args: Args, kind: str) -> list[Account]:
+    """All accounts of a kind, read page by page."""
+
+    async def work(accounts: Accounts, _: By) -> list[Account]:
+        found: list[Account] = []
+        while page := await accounts.users.all(kind, after=found[-1].name if found else ""):
+            found += page
+        return found
+
+    return administer(args, work)
 
 
 def user_name() -> str:

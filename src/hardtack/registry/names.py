@@ -24,6 +24,7 @@ RESERVED = frozenset(
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_ONE = re.compile(_COMPONENT)
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _UPLOAD = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -50,6 +51,11 @@ def is_repository(name: str) -> bool:
     except NameInvalid:
         return False
     return True
+
+
+def is_component(text: str) -> bool:
+    """Whether text could be one component of a repository's name, whatever else may stand against it."""
+    return _ONE.fullmatch(text) is not None
 
 
 def is_official(name: str) -> bool:

@@ -21,16 +21,6 @@ DAY = 86_400.0
 
 
 @pytest.fixture
-def content(database: Database) -> Content:
-    return Content(database)
-
-
-@pytest.fixture
-def store(content: Content) -> Metadata:
-    return content.store
-
-
-@pytest.fixture
 def repositories(database: Database) -> Repositories:
     return Repositories(database)
 

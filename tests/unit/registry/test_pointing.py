@@ -16,16 +16,6 @@ DAY = 86_400.0
 REPO = "a/b"
 
 
-@pytest.fixture
-def content(database: Database) -> Content:
-    return Content(database)
-
-
-@pytest.fixture
-def undelete(database: Database) -> Undelete:
-    return Undelete(database, DAY)
-
-
 async def target(content: Content, tag: str) -> str:
     found = await content.store.manifest(REPO, tag)
     return "" if found is None else str(found.digest)

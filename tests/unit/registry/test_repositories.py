@@ -25,11 +25,6 @@ from support.registry_content import Content, digest
 
 
 @pytest.fixture
-def content(database: Database) -> Content:
-    return Content(database)
-
-
-@pytest.fixture
 def repositories(database: Database) -> Repositories:
     return Repositories(database)
 

@@ -213,11 +213,6 @@ def test_own_rules_stand_in_the_place_of_the_configured_ones() -> None:
     assert rules_for("team/a", "[]", configured) == ()
 
 
-@pytest.fixture
-def content(database: Database) -> Content:
-    return Content(database)
-
-
 def retention(database: Database, *rules: RetentionRule, undelete: float = DAY) -> Retention:
     return Retention(database, Config(retention=RetentionSection(undelete, rules)))
 

@@ -18,21 +18,6 @@ DAY = 86_400.0
 REPO = "a/b"
 
 
-@pytest.fixture
-def content(database: Database) -> Content:
-    return Content(database)
-
-
-@pytest.fixture
-def store(content: Content) -> Metadata:
-    return content.store
-
-
-@pytest.fixture
-def undelete(database: Database) -> Undelete:
-    return Undelete(database, DAY)
-
-
 async def test_a_deleted_image_gives_access_to_nothing_and_comes_back_whole(
     content: Content, store: Metadata, undelete: Undelete, clock: Clock
 ) -> None:

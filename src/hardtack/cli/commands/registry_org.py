@@ -41,16 +41,9 @@ def _create(args: Args, streams: Streams) -> int:
 
 def _ls(args: Args, streams: Streams) -> int:
     """List them."""
-    from hardtack.cli.accounts import administer, show
+    from hardtack.cli.accounts import every, show
 
-    async def work(accounts: Accounts, by: By) -> list[Account]:
-        del by
-        found: list[Account] = []
-        while page := await accounts.users.all("organisation", after=found[-1].name if found else ""):
-            found += page
-        return found
-
-    return show(args, streams, map(_row, administer(args, work)), HEADERS, ("Name", "FullName", "State"))
+    return show(args, streams, map(_row, every(args, "organisation")), HEADERS, ("Name", "FullName", "State"))
 
 
 def _show(args: Args, streams: Streams) -> int:

@@ -80,17 +80,10 @@ def _of_the_first(name: str, admin: bool) -> str:
 
 def _ls(args: Args, streams: Streams) -> int:
     """List them."""
-    from hardtack.cli.accounts import administer, show
-
-    async def work(accounts: Accounts, by: By) -> list[Account]:
-        del by
-        found: list[Account] = []
-        while page := await accounts.users.all(after=found[-1].name if found else ""):
-            found += page
-        return found
+    from hardtack.cli.accounts import every, show
 
     columns = ("Name", "FullName", "Admin", "State", "Seen")
-    return show(args, streams, map(row, administer(args, work)), HEADERS, columns)
+    return show(args, streams, map(row, every(args, "user")), HEADERS, columns)
 
 
 def _show(args: Args, streams: Streams) -> int:

@@ -7,17 +7,14 @@ one, and no shell wants it quoted.
 
 from __future__ import annotations
 
-import re
-
 from hardtack.registry.access import Grant
 from hardtack.registry.accounts.errors import AccountInvalid
-from hardtack.registry.names import RESERVED, is_repository
+from hardtack.registry.names import RESERVED, is_component, is_repository
 
 NAME_LIMIT = 64
 OWN = RESERVED | {"library", "everybody", "anonymous", "hardtack", "shell"}
 """Names that no account gets: addresses of the server, the shared namespace, and words that would mislead."""
 
-_NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _GRAMMAR = "lower-case letters and digits, separated by single dots, dashes or underscores"
 
 
@@ -46,7 +43,7 @@ def check_part(name: str, what: str) -> str:
 def _check(name: str, what: str) -> None:
     if len(name) > NAME_LIMIT:
         raise AccountInvalid(f"the {what} is longer than {NAME_LIMIT} characters")
-    if _NAME.fullmatch(name) is None:
+    if not is_component(name):
         raise AccountInvalid(f'"{name[:NAME_LIMIT]}" is no {what}: {_GRAMMAR}')
 
 
@@ -54,7 +51,7 @@ def is_login(name: str) -> bool:
     """Whether somebody could log in under this name: a user's or a robot's."""
     owner, plus, part = name.partition("+")
     words = (owner, part) if plus else (owner,)
-    return all(len(word) <= NAME_LIMIT and _NAME.fullmatch(word) is not None for word in words)
+    return all(len(word) <= NAME_LIMIT and is_component(word) for word in words)
 
 
 def check_pattern(pattern: str) -> str:
