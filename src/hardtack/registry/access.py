@@ -109,7 +109,6 @@ class Caller:
 
 
 EVERYBODY = Caller("", (Grant("**", ALL),), admin=True)
-NOBODY = Caller()
 
 
 def allowed(caller: Caller, action: Action, repository: str = "", visibility: str = "") -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hardtack.registry.access import EVERYBODY, NOBODY, Action, Caller, Grant, allowed, refusal
+from hardtack.registry.access import EVERYBODY, Action, Caller, Grant, allowed, refusal
 from hardtack.registry.errors import Denied, Unauthorized
 from hardtack.registry.server.hosts import from_elsewhere, is_local
 
@@ -28,7 +28,7 @@ def test_everybody_may_everything_and_nobody_nothing() -> None:
     for action in Action:
         for repository in ("", "a", "a/b"):
             assert allowed(EVERYBODY, action, repository)
-            assert not allowed(NOBODY, action, repository)
+            assert not allowed(Caller(), action, repository)
 
 
 def test_each_action_is_granted_apart() -> None:
@@ -39,7 +39,7 @@ def test_each_action_is_granted_apart() -> None:
 
 
 def test_strangers_are_asked_to_log_in_and_known_callers_are_refused() -> None:
-    assert isinstance(refusal(NOBODY, Action.PUSH, "a"), Unauthorized)
+    assert isinstance(refusal(Caller(), Action.PUSH, "a"), Unauthorized)
     assert isinstance(refusal(Caller("ada"), Action.PUSH, "a"), Denied)
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from hardtack.registry.access import EVERYBODY, NOBODY, READ, Caller, Claims, Grant
+from hardtack.registry.access import EVERYBODY, READ, Caller, Claims, Grant
 from hardtack.registry.errors import (
     NameInvalid,
     QuotaExceeded,
@@ -109,7 +109,7 @@ async def test_a_caller_finds_what_they_may_pull_from_and_nothing_else(
     bob = Caller("bob", (Grant("own/**", READ), Grant("team/*", READ)))
     everything = ["own/x", "own/x/deep", "p/1", "p/2", "p/3", "team/a"]
     assert await repositories.names(bob) == everything
-    assert await repositories.names(NOBODY) == seen["public"]
+    assert await repositories.names(Caller()) == seen["public"]
     assert await repositories.names(Caller("eve")) == ["p/1", "p/2", "p/3"]
     paged: list[str] = []
     while page := await repositories.names(bob, paged[-1] if paged else "", 2):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hardtack.registry.access import NOBODY, READ, Caller, Grant
+from hardtack.registry.access import READ, Caller, Grant
 from hardtack.registry.metadata import quotas
 from hardtack.registry.metadata.sqlite.database import connect, prepare
 from hardtack.registry.metadata.sqlite.running import run
@@ -54,7 +54,7 @@ def steps(db: sqlite3.Connection, script: Any) -> int:
     return count
 
 
-@pytest.mark.parametrize("caller", [BOB, NOBODY, Caller("eve")], ids=["few rights", "nobody", "no rights"])
+@pytest.mark.parametrize("caller", [BOB, Caller(), Caller("eve")], ids=["few rights", "nobody", "no rights"])
 @pytest.mark.parametrize("text", [None, "", "own", "nowhere"])
 def test_private_repositories_of_others_cost_nothing(db: sqlite3.Connection, caller: Caller, text: str | None) -> None:
     def cost() -> int:

@@ -59,11 +59,6 @@ def found(digest: str) -> Script[None]:
     yield "DELETE FROM lost WHERE digest = ?", (digest,)
 
 
-def is_lost(digest: str) -> Script[bool]:
-    """Whether a blob is marked."""
-    return (yield from hits("SELECT 1 FROM lost WHERE digest = ?", digest))
-
-
 def empty_content(digest: str, body: bytes) -> Script[bool]:
     """Empty the content of a manifest, when it still is what was found to be wrong."""
     row = yield from first("SELECT body FROM content WHERE digest = ? FOR UPDATE", digest)
