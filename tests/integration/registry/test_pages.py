@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hardtack.registry.config.document import Config
+from hardtack.registry.config.server import ServerSection
 from support.our_registry import Client, image_config
 from support.page_forms import Page, checked
-from support.registry_worker import Worker
+from support.registry_worker import Worker, registry_worker
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 'ha' * 9 }}\u202e"
 
@@ -157,6 +160,12 @@ def test_what_is_not_there_has_a_page_that_says_so(cookies: Client, path: str) -
 def test_a_made_up_host_is_not_repeated(worker: Worker) -> None:
     answer = worker.client("GET", "/", Host='127.0.0.1:1"><b>')
     assert b"<b>" not in answer.body
+
+
+def test_commands_name_the_registry_as_clients_call_it_behind_a_proxy(tmp_path: Path) -> None:
+    config = Config(server=ServerSection(url="https://registry.example.org"))
+    with registry_worker(tmp_path, base=config) as worker:
+        assert "tack push registry.example.org/bakery/cookies:classic" in page(worker.client, "/").text
 
 
 def test_assets_may_be_kept_for_ever_and_change_their_name_when_they_change(cookies: Client) -> None:

@@ -7,10 +7,9 @@ script or a style of its own in it, and the browser is told to allow none.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, quote, unquote
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from aiohttp import web
 
@@ -19,7 +18,7 @@ from hardtack.registry.accounts.http import form, is_from_here, session_of
 from hardtack.registry.accounts.sessions import is_csrf
 from hardtack.registry.api.answers import status_of
 from hardtack.registry.errors import BadRequest, Denied, ReadOnly, RegistryError, Unauthorized
-from hardtack.registry.sender import request_address, tell_who
+from hardtack.registry.sender import request_address, request_origin, tell_who
 from hardtack.registry.web.loading import Loader
 from hardtack.registry.web.notices import NOTICES
 from hardtack.registry.web.page import Done, LoginNeeded, Missing, Page, Shown
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from hardtack.registry.service import Service
 
 _FORM_LIMIT = 512 << 10
-_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 _PASSWORD = "/account/password"  # noqa: S105 - an address
 
 
@@ -72,7 +70,7 @@ class Pages:
             caller,
             session,
             request_address(request),
-            _host(request),
+            urlsplit(request_origin(request)).netloc,
             path,
             _parameters(query),
         )
@@ -152,9 +150,3 @@ def _parameters(query: str) -> dict[str, str]:
     except ValueError:
         return {}
     return {name: values[0].replace("\0", "\ufffd") for name, values in found.items()}
-
-
-def _host(request: web.BaseRequest) -> str:
-    """The host that the reader called us by, for commands to copy; a made-up one is not repeated."""
-    host = request.headers.get("Host", "")
-    return host if _HOST.fullmatch(host) else "localhost"
