@@ -73,6 +73,7 @@ FIVE = {f"v{age}": (f"m{age}", float(age)) for age in range(1, 6)}
         ([rule(keep_tags=("v5", "v1"))], ["v2", "v3", "v4"]),
         ([rule(keep_pushed=2.5 * DAY)], ["v3", "v4", "v5"]),
         ([rule(keep_pulled=DAY)], ["v1", "v2", "v3"]),
+        ([rule(keep_pulled=2.5 * DAY)], ["v3"]),
         ([rule(keep_newest=1), rule(keep_pulled=DAY)], ["v2", "v3"]),
         ([rule(keep_newest=1, keep_pulled=DAY)], ["v2", "v3"]),
         ([rule(tags=("v[45]",), keep_newest=1)], ["v5"]),

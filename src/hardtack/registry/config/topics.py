@@ -31,7 +31,9 @@ class RetentionRule:
     tags: tuple[str, ...] = option(TEXTS, ("*",), "Patterns of the tags that the rule is for; !PATTERN for exceptions")
     keep_newest: int = option(whole(0, 1_000_000), 0, "Keep so many of the newest; 0 for no such promise")
     keep_tags: tuple[str, ...] = option(TEXTS, (), "Keep tags like these")
-    keep_pulled: float = option(duration(), 0.0, "Keep what was pulled within this time")
+    keep_pulled: float = option(
+        duration(), 0.0, "Keep what was pulled within this time; what never was counts from its push"
+    )
     keep_pushed: float = option(duration(), 0.0, "Keep what was pushed within this time")
     delete_untagged: float = option(
         duration(), 0.0, "Delete what has no tag and was neither pushed nor pulled for this time; 0s for never"

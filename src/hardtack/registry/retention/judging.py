@@ -106,8 +106,10 @@ def _keeps(rule: RetentionRule, tag: TagFacts, place: int, now: float) -> str:
         return f"like {pattern}"
     if now - tag.updated < rule.keep_pushed:
         return f"pushed within {units.duration(rule.keep_pushed)}"
-    if now - tag.pulled < rule.keep_pulled:
-        return f"pulled within {units.duration(rule.keep_pulled)}"
+    if now - (tag.pulled or tag.updated) < rule.keep_pulled:
+        # What nobody has pulled yet may have been pushed a moment ago, for somebody who is about to.
+        done = "pulled" if tag.pulled else "not pulled yet, pushed"
+        return f"{done} within {units.duration(rule.keep_pulled)}"
     return ""
 
 
