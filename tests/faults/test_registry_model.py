@@ -178,7 +178,7 @@ def test_what_is_tagged_can_be_pulled_while_others_push_delete_and_collect(tmp_p
     assert wrongs(root) == []
     done = sum((player.done for player in players), Counter())
     print(dict(done))
-    assert min(done["push"], done["delete"], done["pull"], done["upload"]) > SECONDS
+    assert sum(done.values()) > 10 * SECONDS, "the load was no load"
 
 
 def _everything_goes(client: Client, root: Path) -> None:

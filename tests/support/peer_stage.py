@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+import shutil
 import ssl
 import tempfile
 from collections.abc import Iterator
@@ -150,9 +152,20 @@ class Authority:
 
 
 @contextmanager
+def _folder() -> Iterator[str]:
+    """A short name that may be part of a reference: images of the layout in it are called by it."""
+    name = Path(tempfile.gettempdir(), f"peers-{secrets.token_hex(4)}")
+    name.mkdir(mode=0o700)
+    try:
+        yield str(name)
+    finally:
+        shutil.rmtree(name, ignore_errors=True)
+
+
+@contextmanager
 def stage(*options: str, authority: Authority | None = None) -> Iterator[Stage]:
     """Two workers, a user per client, bob and the admin root, in a folder as short as podman wants it. Costs 2 s."""
-    with tempfile.TemporaryDirectory(prefix="peers-", ignore_cleanup_errors=True) as name:
+    with _folder() as name:
         try:
             with _stage(Path(name), options, authority) as made:
                 yield made

@@ -470,7 +470,7 @@ def test_first_start_prints_a_password_once_and_logs_it_never(tmp_path: Path) ->
     root = tmp_path / "root"
     with our_registry(root, "--accounts", workers=1) as registry:
         assert registry.process.stdout is not None
-        lines = [registry.process.stdout.readline() for _ in range(8)]
+        lines = [registry.process.stdout.readline() for _ in range(9)]
         password = lines[-1].split()[-1]
         assert lines[-2].split() == ["user", "admin"]
         assert login(registry.client, "admin", password).headers["location"] == "/account/password"

@@ -29,8 +29,8 @@ def steps(root: Root, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         fsync(descriptor)
 
     def traced_rename(source: str, target: str) -> None:
-        happened.append("rename to " + short(target))
         rename(source, target)
+        happened.append("rename to " + short(target))
 
     def traced_unlink(path: str, **options: int) -> None:
         happened.append("unlink " + short(path))

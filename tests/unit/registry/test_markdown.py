@@ -99,10 +99,10 @@ def test_a_picture_is_a_link_with_its_description() -> None:
 
 @pytest.mark.parametrize("piece", ["> ", "- ", "[", "*a_", "`", "<!--", "![](", "|a", "&#x", "1) "])
 def test_time_grows_with_the_length_of_the_text_and_no_faster(piece: str) -> None:
-    began = time.process_time()
-    render(piece * (25_000 // len(piece)))
-    short = time.process_time() - began
-    began = time.process_time()
-    render(piece * (50_000 // len(piece)))
-    # Twice the text may take twice the time, and not four times; very short times say nothing.
-    assert time.process_time() - began < 3.5 * max(short, 0.1)
+    def seconds(length: int) -> float:
+        began = time.thread_time()
+        render(piece * (length // len(piece)))
+        return time.thread_time() - began
+
+    # Four times the text may take four times the time, and not sixteen times; very short times say nothing.
+    assert seconds(50_000) < 10 * max(seconds(12_500), 0.05)
