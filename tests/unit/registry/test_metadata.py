@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from hardtack.oci.digest import Digest
-from hardtack.registry.errors import BlobInUse, ManifestBlobUnknown, StorageBroken, UploadUnknown
+from hardtack.registry.access import EVERYBODY
+from hardtack.registry.errors import BlobInUse, ManifestBlobUnknown, RepositoryUnknown, StorageBroken, UploadUnknown
 from hardtack.registry.metadata.database import Database
 from hardtack.registry.metadata.rows import Child, NewManifest
 from hardtack.registry.metadata.sqlite.database import prepare
 from hardtack.registry.metadata.sqlite.writer import Writer
 from hardtack.registry.metadata.store import Metadata
+from hardtack.registry.repositories.store import Repositories
 from support.databases import DATABASES, Clock, Kind
 
 REPO = "a/b"
@@ -197,15 +199,17 @@ async def test_history_tells_every_change_of_a_tag(store: Metadata) -> None:
     assert events == [("", "kim"), (second.digest, "eve"), (first.digest, "ada")]
 
 
-async def test_summaries_search_literally(store: Metadata) -> None:
+async def test_a_search_is_literal_and_figures_are_those_of_the_content(database: Database, store: Metadata) -> None:
     await put_blob(store, "layer")
     await put_manifest(store, manifest("m", "layer"), "v1", "v2")
     await put_manifest(store, manifest("n"), "v", repository="a_b")
-    (summary,) = await store.summaries("a_b")
-    assert summary.name == "a_b"
-    summary = await store.summary(REPO)  # type: ignore[assignment]
-    assert (summary.tags, summary.manifests, summary.size) == (2, 1, 6)
-    assert await store.summary("none") is None
+    repositories = Repositories(database)
+    (found,) = await repositories.search(EVERYBODY, "a_b")
+    assert found.name == "a_b"
+    details = await repositories.details(REPO)
+    assert (details.tags, details.manifests, details.size) == (2, 1, 6)
+    with pytest.raises(RepositoryUnknown):
+        await repositories.details("none")
     totals = await store.totals()
     assert (totals.repositories, totals.tags, totals.blobs, totals.size) == (2, 3, 1, 5)
 

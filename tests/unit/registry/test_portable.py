@@ -20,6 +20,7 @@ from hardtack.registry.metadata.database import Database
 from hardtack.registry.metadata.migrations import MIGRATIONS, statements
 from hardtack.registry.metadata.rows import NewManifest
 from hardtack.registry.metadata.store import Metadata
+from hardtack.registry.repositories.store import Repositories
 from support.databases import Clock, sqlite
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ async def test_a_copy_of_an_older_schema_gets_the_defaults_of_what_came_since(
     await database.write(importing.begin, "a", manifest.id)
     await importing.put_in(database, manifest, kept.tell)
     await importing.finish(database, manifest)
-    assert (await Metadata(database).summary("bakery/r1")) is not None
+    assert (await Repositories(database).details("bakery/r1")).name == "bakery/r1"
 
 
 async def test_two_registries_are_never_mixed(database: Database) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from hardtack.registry.metadata.rows import (
     Referrer,
-    RepositorySummary,
     StoredManifest,
     Tag,
     TagEvent,
@@ -141,29 +140,6 @@ def repositories(after: str, limit: int) -> Script[list[tuple[str, str]]]:
             (after, limit),
         )
     )
-
-
-_SUMMARY = (
-    "SELECT r.name, r.visibility,"
-    " (SELECT count(*) FROM tag t WHERE t.repository = r.id),"
-    " (SELECT count(*) FROM manifest m WHERE m.repository = r.id),"
-    " r.size, r.created, r.updated FROM repository r"
-)
-
-
-def summaries(containing: str, after: str, limit: int) -> Script[list[RepositorySummary]]:
-    """Repositories for a list of them."""
-    rows = yield (
-        f"{_SUMMARY} WHERE r.name LIKE ? ESCAPE '\\' AND r.name > ? AND r.name < '~' ORDER BY r.name LIMIT ?",
-        (f"%{literal(containing.lower())}%", after, limit),
-    )
-    return [RepositorySummary._make(row) for row in rows]
-
-
-def summary(repository: str) -> Script[RepositorySummary | None]:
-    """One repository."""
-    row = yield from first(f"{_SUMMARY} WHERE r.name = ?", repository)
-    return None if row is None else RepositorySummary._make(row)
 
 
 def literal(text: str) -> str:

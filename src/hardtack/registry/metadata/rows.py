@@ -66,18 +66,6 @@ class Upload(NamedTuple):
     finished: bool
 
 
-class RepositorySummary(NamedTuple):
-    """What the list of repositories shows; `size` in bytes is what its blobs and manifests would need alone."""
-
-    name: str
-    visibility: str
-    tags: int
-    manifests: int
-    size: int
-    created: float
-    updated: float
-
-
 class Totals(NamedTuple):
     """What the whole registry holds; `size` in bytes of blobs, each counted once."""
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from hardtack.registry.metadata.rows import (
         NewManifest,
         Referrer,
-        RepositorySummary,
         StoredManifest,
         Tag,
         TagEvent,
@@ -102,14 +101,6 @@ class Metadata:
     async def tag_history(self, repository: str, tag: str, limit: int = 100) -> list[TagEvent]:
         """What a tag has pointed to, latest first."""
         return await self._db.browse(reading.tag_history, repository, tag, limit)
-
-    async def summaries(self, containing: str = "", after: str = "", limit: int = 50) -> list[RepositorySummary]:
-        """Repositories whose name contains a text, with what a list of them shows."""
-        return await self._db.browse(reading.summaries, containing, after, limit)
-
-    async def summary(self, repository: str) -> RepositorySummary | None:
-        """The same of one repository."""
-        return await self._db.browse(reading.summary, repository)
 
     async def totals(self) -> Totals:
         """What the registry holds altogether; a million of each kind is as far as it counts."""
